@@ -1,0 +1,1 @@
+"""The data concentrator: finds, secures and reads devices, and hands on what it read."""
