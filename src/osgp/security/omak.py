@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
 
-from osgp.errors import LocalProtocolError
+from osgp.errors import LocalProtocolError, SecurityError
 from osgp.security import oma
 from osgp.security.rc4 import rc4
 from osgp.security.secret import KeyLike, key_bytes
@@ -137,6 +137,8 @@ class PlcScope:
         return self.conceal_request(key, body, digest)
 
     def reveal_response(self, key: LegacyKey, body: bytes, digest: bytes, asked: Asked) -> bytes:
+        if body[0] != ENCRYPTED:
+            raise SecurityError
         return self._reveal(key, body, digest)
 
     def _reveal(self, key: LegacyKey, body: bytes, digest: bytes) -> bytes:
