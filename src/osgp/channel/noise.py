@@ -1,0 +1,165 @@
+"""Noise on the line: a floor that follows the day, appliances, impulses.
+
+Nothing here has a state that grows with time: every value is a hash of (seed, site, which period
+of that site), so noise at a given moment is the same whoever asks, in whatever order, and a day
+without traffic costs nothing.
+
+* The floor is interpolated between 24 hourly levels, the same at all sites.
+* At each site an appliance is on or off for `dwell` seconds at a time (periods shifted per site);
+  the chance that it is on follows the hourly activity; it raises the site's noise by its own
+  figure, drawn once per period.
+* Impulses strike the whole feeder: at most one per second, short and loud.
+
+Levels are in dBuV at the station's input.  The model is the project's own (Source.PROJECT).
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated, Final, Protocol
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from osgp.channel.feeder import Carrier
+
+DAY = 86_400.0
+_MASK: Final = (1 << 64) - 1
+_REFRESH = 10.0
+
+Level = Annotated[float, Meta(ge=-100.0, le=200.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Levels = NDArray[np.float64]
+
+HOURLY_FLOOR = (
+    *(50.0, 49.0, 48.0, 48.0, 48.0, 49.0, 52.0, 54.0, 54.0, 53.0, 53.0, 54.0),
+    *(55.0, 54.0, 53.0, 53.0, 54.0, 57.0, 59.0, 60.0, 60.0, 58.0, 55.0, 52.0),
+)
+HOURLY_ACTIVITY = (
+    *(0.25, 0.15, 0.1, 0.1, 0.1, 0.2, 0.5, 0.7, 0.6, 0.5, 0.5, 0.6),
+    *(0.7, 0.6, 0.5, 0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 0.9, 0.7, 0.4),
+)
+
+
+class NoiseSource(Protocol):
+    """What the medium asks."""
+
+    def levels(self, now: float) -> Levels:
+        """dBuV at `now` (s), shape (2 carriers, sites)."""
+
+    def impulse(self, start: float, end: float) -> float:
+        """dBuV of the loudest impulse that strikes between `start` and `end`, or -inf."""
+
+
+class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Levels in dBuV, raises in dB, lengths in s; the tuples hold one value per hour of the day.
+
+    `hour_at_start` is the hour of the day at simulated time 0.
+    """
+
+    floor: Annotated[tuple[Level, ...], Meta(min_length=24, max_length=24)] = HOURLY_FLOOR
+    secondary_offset: Level = 2.0
+    activity: Annotated[tuple[Share, ...], Meta(min_length=24, max_length=24)] = HOURLY_ACTIVITY
+    appliance_share: Share = 0.3
+    appliance_raise: Annotated[float, Meta(ge=0.0, le=100.0)] = 8.0
+    appliance_dwell: Annotated[float, Meta(ge=1.0, le=DAY)] = 1200.0
+    impulses_per_hour: Annotated[float, Meta(ge=0.0, le=3600.0)] = 20.0
+    impulse_level: Level = 95.0
+    impulse_spread: Annotated[float, Meta(ge=0.0, le=100.0)] = 30.0
+    impulse_length: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.05
+    hour_at_start: Annotated[float, Meta(ge=0.0, lt=24.0)] = 0.0
+
+
+QUIET = NoiseSettings(
+    floor=(50.0,) * 24, secondary_offset=0.0, appliance_share=0.0, impulses_per_hour=0.0
+)
+"""A constant 50 dBuV at every site: for tests and for measuring what the line alone does."""
+
+
+class Noise:
+    """The noise of one feeder. `site_noise` (dB, one per site) is added for good."""
+
+    __slots__ = ("_cached", "_cached_tick", "_seed", "_settings", "_shift", "_site_noise", "_sites")
+
+    def __init__(self, settings: NoiseSettings, site_noise: Levels, seed: int) -> None:
+        self._settings = settings
+        self._site_noise = np.asarray(site_noise, dtype=np.float64)
+        self._seed = seed & _MASK
+        self._sites = np.arange(len(self._site_noise), dtype=np.uint64)
+        self._shift = self._uniform(0, np.zeros_like(self._sites)) * settings.appliance_dwell
+        self._cached = np.zeros((len(Carrier), len(self._sites)))
+        self._cached_tick: float | None = None
+
+    def levels(self, now: float) -> Levels:
+        """As NoiseSource; renewed every ten seconds."""
+        tick = now // _REFRESH
+        if tick != self._cached_tick:
+            self._cached_tick = tick
+            self._cached = self._levels_at(tick * _REFRESH)
+        return self._cached
+
+    def impulse(self, start: float, end: float) -> float:
+        if not self._settings.impulses_per_hour:
+            return -inf
+        seconds = range(int(start // 1.0), int(end // 1.0) + 1)
+        return max(self._impulse_in(second, start, end) for second in seconds)
+
+    def _impulse_in(self, second: int, start: float, end: float) -> float:
+        settings = self._settings
+        happens = _mix(self._seed ^ _mix(second & _MASK))
+        if happens >= settings.impulses_per_hour / 3600.0 * 2.0**64:
+            return -inf
+        detail = _mix(happens)
+        begin = second + (detail >> 32) / 2.0**32 * (1.0 - settings.impulse_length)
+        if begin > end or begin + settings.impulse_length < start:
+            return -inf
+        return settings.impulse_level - (detail & 0xFFFFFFFF) / 2.0**32 * settings.impulse_spread
+
+    def _levels_at(self, now: float) -> Levels:
+        base = (
+            self._site_noise + self._appliances(now) + _hourly(self._settings.floor, self._h(now))
+        )
+        return np.stack((base, base + self._settings.secondary_offset))
+
+    def _appliances(self, now: float) -> Levels:
+        """dB by which appliances raise each site's noise at `now`."""
+        settings = self._settings
+        period = np.floor((now + self._shift) / settings.appliance_dwell)
+        index = period.astype(np.int64).astype(np.uint64)
+        share = settings.appliance_share * _hourly(settings.activity, self._h(now))
+        on = self._uniform(1, index) < share
+        return np.where(on, self._uniform(2, index) * settings.appliance_raise, 0.0)
+
+    def _h(self, now: float) -> float:
+        return (now % DAY) / 3600.0 + self._settings.hour_at_start
+
+    def _uniform(self, stream: int, period: NDArray[np.uint64]) -> Levels:
+        """One number in [0, 1) per site, a function of seed, `stream`, site and its `period`."""
+        key = np.uint64(_mix(self._seed ^ _mix(stream)))
+        mixed = _mix_all(_mix_all(self._sites ^ key) ^ period)
+        return np.asarray((mixed >> np.uint64(11)) / 2.0**53, dtype=np.float64)
+
+
+def _hourly(values: tuple[float, ...], hour: float) -> float:
+    """Linear interpolation in a daily cycle."""
+    whole = int(hour // 1.0)
+    part = hour - whole
+    return values[whole % 24] * (1.0 - part) + values[(whole + 1) % 24] * part
+
+
+def _mix(value: int) -> int:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood: OOPSLA 2014)."""
+    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
+
+
+def _mix_all(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`_mix` of every element."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
