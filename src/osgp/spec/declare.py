@@ -1,0 +1,227 @@
+"""What makes a record a table or a procedure, and the registries that hold them all.
+
+    class ActualRegister(Table, number=21, title="Actual Register", source=Source.MEP_GUIDE,
+                         read="MBK MAK RK MK PK"):
+        season_info = flag(0, "season fields are used in the B20s decade")
+
+Basic tables BTnn have number nn, extended tables ETnn 2048 + nn; procedures likewise (clause 5.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self, TypeVar
+
+import msgspec
+
+from osgp.errors import UsageError
+from osgp.wire import Dims, Layout, Record, bind
+from osgp.wire.record import RecordMeta
+
+from .source import Source
+
+EXTENDED = 2048
+"""Table and procedure numbers from here on are 'manufacturer' ones in C12.19: ETnn and EPnn."""
+
+PENDING = 4096
+"""Number of the pending form of a table: its own number plus this (clause 5.3)."""
+
+NO_DIMS = Dims()
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """Keys that may read, write or call; whether writing goes past the hardware lock.
+
+    Keys: RK MK PK (optical), MBK MAK (MEP), OMAK AES (power line).
+    """
+
+    read: frozenset[str] = frozenset()
+    write: frozenset[str] = frozenset()
+    locked: bool = False
+    nvm_only: bool = False
+
+
+class TableInfo(msgspec.Struct, frozen=True):
+    """What a table's declaration says besides its fields."""
+
+    number: int
+    title: str
+    source: Source
+    rights: Rights
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return table_name(self.number)
+
+
+class ProcedureInfo(msgspec.Struct, frozen=True):
+    """What a procedure's declaration says besides its parameters."""
+
+    number: int
+    title: str
+    source: Source
+    call: frozenset[str]
+    response: type[Record] | None = None
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        return procedure_name(self.number)
+
+
+def table_name(number: int) -> str:
+    """`BT23`, `ET11`: any number, declared or not. Pending tables keep their full number."""
+    extended = EXTENDED <= number < PENDING or number >= PENDING + EXTENDED
+    return f"ET{number - EXTENDED:02d}" if extended else f"BT{number:02d}"
+
+
+def procedure_name(number: int) -> str:
+    return f"EP{number - EXTENDED:02d}" if number >= EXTENDED else f"BP{number:02d}"
+
+
+def keys(names: str) -> frozenset[str]:
+    """Key names in a string, as a set."""
+    return frozenset(names.split())
+
+
+class TableMeta(RecordMeta):
+    """Takes a table's number and the like as class arguments, and registers it."""
+
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        number: int | None = None,
+        title: str = "",
+        source: Source = Source.PROJECT,
+        read: str = "",
+        write: str = "",
+        locked: bool = False,
+        nvm_only: bool = False,
+        note: str = "",
+        **kwargs: Any,
+    ) -> Any:
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        if number is not None:
+            rights = Rights(keys(read), keys(write), locked, nvm_only)
+            cls.info = TableInfo(number, title, source, rights, note)
+            tables.add(cls)
+        return cls
+
+
+class ProcedureMeta(RecordMeta):
+    """Takes a procedure's number and the like as class arguments, and registers it."""
+
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        number: int | None = None,
+        title: str = "",
+        source: Source = Source.PROJECT,
+        call: str = "",
+        response: type[Record] | None = None,
+        note: str = "",
+        **kwargs: Any,
+    ) -> Any:
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        if number is not None:
+            cls.info = ProcedureInfo(number, title, source, keys(call), response, note)
+            procedures.add(cls)
+        return cls
+
+
+D = TypeVar("D", bound=Record)
+
+
+class Registry(Mapping[str | int, type[D]]):
+    """Declarations by name (`"BT23"`) or number (`23`); iterates names in order of number."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._by_number: dict[int, type[D]] = {}
+        self._by_name: dict[str, type[D]] = {}
+
+    def add(self, declaration: Any) -> None:
+        """ValueError where number or class name is taken."""
+        info = declaration.info
+        if info.number in self._by_number:
+            raise ValueError(f"{info.name} is declared twice")
+        self._by_number[info.number] = self._by_name[info.name] = declaration
+
+    def __getitem__(self, key: str | int) -> type[D]:
+        """Raises UsageError (also a KeyError's place) for what is not declared."""
+        found = self._by_number.get(key) if isinstance(key, int) else self._by_name.get(key)
+        if found is None:
+            raise UnknownDeclaration(f"no {self._what} {key}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._by_number[number].info.name for number in sorted(self._by_number))  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+
+class UnknownDeclaration(UsageError, KeyError):
+    """No table or procedure of that name or number is declared."""
+
+    hint = "`osgp tables` lists all"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+tables: Registry[Table] = Registry("table")
+procedures: Registry[Procedure] = Registry("procedure")
+
+
+class Table(Record, metaclass=TableMeta):
+    """Base of every table."""
+
+    info: ClassVar[TableInfo]
+
+    @classmethod
+    def bind(cls, dims: Dims | Mapping[str, Any] | None = None) -> Layout[Self]:
+        """The table's layout under these dimension tables.
+
+        Raises DimensionError where one is missing or absurd.
+        """
+        known = dims if isinstance(dims, Dims) else Dims(dims) if dims else NO_DIMS
+        return bind(cls, known, cls.info.name)
+
+
+class Procedure(Record, metaclass=ProcedureMeta):
+    """Base of every procedure: its fields are the parameters of BT07."""
+
+    info: ClassVar[ProcedureInfo]
+
+    @classmethod
+    def bind(cls, dims: Dims | Mapping[str, Any] | None = None) -> Layout[Self]:
+        """The layout of the parameters. Raises DimensionError."""
+        known = dims if isinstance(dims, Dims) else Dims(dims) if dims else NO_DIMS
+        return bind(cls, known, cls.info.name)
+
+
+__all__ = [
+    "EXTENDED",
+    "NO_DIMS",
+    "PENDING",
+    "Procedure",
+    "ProcedureInfo",
+    "Registry",
+    "Rights",
+    "Table",
+    "TableInfo",
+    "UnknownDeclaration",
+    "keys",
+    "procedure_name",
+    "procedures",
+    "table_name",
+    "tables",
+]

@@ -1,0 +1,209 @@
+"""Binding: declarations plus dimensions give a tree with fixed sizes and offsets."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from osgp.errors import DimensionError
+
+from .bound import (
+    BoundArray,
+    BoundBytes,
+    BoundFloat,
+    BoundInteger,
+    BoundNode,
+    BoundRecord,
+    BoundRest,
+    BoundWord,
+    Member,
+    Slot,
+)
+from .dims import Binding, Dims
+from .expr import Const, Expr
+from .kinds import Array, Bcd, Bits, BitSet, Integer, Kind, Nested, NonInteger, Octets, Rest, Text
+from .limits import MAX_FIELD_BYTES, MAX_IMAGE_BYTES, MAX_VARIED_ELEMENTS
+from .record import Field, Item, Order, Record, Word
+
+_FORMS: dict[type[Kind], Any] = {Octets: "octets", Text: "text", Bcd: "bcd", BitSet: "set"}
+
+
+def bind(record: type[Record], dims: Dims) -> BoundRecord:
+    """The tree of `record`; DimensionError where a dimension is missing or absurd."""
+    bound = _record(record, Binding(dims))
+    if bound.size is not None and bound.size > MAX_IMAGE_BYTES:
+        raise DimensionError(f"{bound.size} bytes; no table is longer than {MAX_IMAGE_BYTES}")
+    return bound
+
+
+@cache
+def dependencies(record: type[Record]) -> frozenset[str]:
+    """Names of the tables that the layout of `record` depends on."""
+    found: set[str] = set()
+    for field in record.wire_fields:
+        found |= field.when.refs() if field.when else set()
+        found |= _kind_refs(field.kind)
+    return frozenset(found)
+
+
+@cache
+def uses_index(record: type[Record]) -> bool:
+    """Whether elements of an array of `record` may differ in layout."""
+    return any(
+        (field.when is not None and field.when.uses_index()) or _kind_uses_index(field.kind)
+        for field in record.wire_fields
+    )
+
+
+def _kind_refs(kind: Kind) -> frozenset[str]:
+    match kind:
+        case Array(element, count, _):
+            return count.refs() | _kind_refs(element.kind)
+        case Nested(record):
+            return dependencies(record)
+        case NonInteger(_, reference):
+            return reference.refs()
+        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
+            return size.refs()
+    return frozenset()
+
+
+def _kind_uses_index(kind: Kind) -> bool:
+    match kind:
+        case Array(_, count, _):
+            return count.uses_index()
+        case Nested(record):
+            return uses_index(record)
+        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
+            return size.uses_index()
+    return False
+
+
+def _record(record: type[Record], scope: Binding) -> BoundRecord:
+    members: list[Member] = []
+    offset: int | None = 0
+    for item in record.wire_items:
+        member = _member(item, record.wire_order, scope, offset)
+        members.append(member)
+        offset = _after(member, offset)
+    return BoundRecord(record, tuple(members), offset)
+
+
+def _after(member: Member, offset: int | None) -> int | None:
+    if member.node is None:
+        return offset
+    if offset is None or member.when is not None or member.node.size is None:
+        return None
+    return offset + member.node.size
+
+
+def _member(item: Item, order: Order, scope: Binding, offset: int | None) -> Member:
+    first = item.fields[0] if isinstance(item, Word) else item
+    names = _names(item)
+    when = first.when.bind(scope) if first.when is not None else None
+    if not scope.applies(first.since, first.until) or (isinstance(when, Const) and not when.value):
+        return Member(names[0], None, offset, absent=names)
+    condition = None if isinstance(when, Const) else when
+    if isinstance(item, Word):
+        return Member("", _bound_word(item, order), offset, condition, first, names)
+    try:
+        node = _node(item.kind, order, scope)
+    except DimensionError as error:
+        raise DimensionError(error.reason, table=error.table, field=item.name) from error
+    return Member(item.name, node, offset, condition, item, names)
+
+
+def _names(item: Item) -> tuple[str, ...]:
+    """Struct members an item fills, those of hidden bits last."""
+    if isinstance(item, Field):
+        return (item.name,)
+    return tuple(field.name for field in item.fields) + tuple(name for name, _, _ in item.fills)
+
+
+def _bound_word(word: Word, order: Order) -> BoundWord:
+    slots = [_slot(field) for field in word.fields]
+    slots += [Slot(name, lo, hi, False) for name, lo, hi in word.fills]
+    return BoundWord(word.size, order, tuple(slots))
+
+
+def _slot(field: Field) -> Slot:
+    assert isinstance(field.kind, Bits)
+    return Slot(field.name, field.kind.lo, field.kind.hi, field.kind.boolean)
+
+
+def _node(kind: Kind, order: Order, scope: Binding) -> BoundNode:
+    match kind:
+        case Integer(size, signed):
+            return BoundInteger(size, signed, order)
+        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
+            return BoundBytes(_FORMS[type(kind)], _length(size.bind(scope), MAX_FIELD_BYTES))
+        case Rest():
+            return BoundRest()
+        case NonInteger():
+            return _non_integer(kind, order, scope)
+        case Nested(record):
+            return _record(record, scope)
+        case Array():
+            return _array(kind, order, scope)
+    raise TypeError(f"a {kind.label} stands only in a record")
+
+
+def _length(length: Expr, cap: int) -> Expr:
+    if isinstance(length, Const) and not 0 <= length.value <= cap:
+        raise DimensionError(f"{length.value} is outside 0..{cap}")
+    return length
+
+
+def _array(kind: Array, order: Order, scope: Binding) -> BoundArray:
+    count = _length(kind.count.bind(scope), kind.cap)
+    element = kind.element.kind
+    varies = isinstance(count, Const) and _kind_uses_index(element)
+    if not varies:
+        node = _node(element, order, Binding(scope.dims))
+        return BoundArray((node,), count, kind.cap, _uniform_size(node, count))
+    assert isinstance(count, Const)
+    _length(count, MAX_VARIED_ELEMENTS)
+    nodes = tuple(_node(element, order, Binding(scope.dims, n)) for n in range(count.value))
+    sizes = [node.size for node in nodes]
+    total = sum(size for size in sizes if size is not None)
+    return BoundArray(nodes, count, kind.cap, None if None in sizes else total, uniform=False)
+
+
+def _uniform_size(node: BoundNode, count: Expr) -> int | None:
+    if not isinstance(count, Const):
+        return None
+    if count.value == 0:
+        return 0
+    if node.size is None:
+        return None
+    return _image_size(node.size * count.value)
+
+
+def _image_size(size: int) -> int:
+    if size > MAX_IMAGE_BYTES:
+        raise DimensionError(f"{size} bytes; no table is longer than {MAX_IMAGE_BYTES}")
+    return size
+
+
+def _non_integer(kind: NonInteger, order: Order, scope: Binding) -> BoundNode:
+    """ANSI C12.19-1997 6.2: NI formats 0..13; OSGP devices use 8 (INT32)."""
+    number = kind.format.bind(scope).evaluate({})
+    formats: dict[int, BoundNode] = {
+        0: BoundFloat(8, order),
+        1: BoundFloat(4, order),
+        2: BoundBytes("text", Const(12)),
+        3: BoundBytes("text", Const(6)),
+        4: BoundInteger(4, True, order),
+        5: BoundBytes("bcd", Const(6)),
+        6: BoundBytes("bcd", Const(4)),
+        7: BoundInteger(3, True, order),
+        8: BoundInteger(4, True, order),
+        9: BoundInteger(5, True, order),
+        10: BoundInteger(6, True, order),
+        11: BoundInteger(8, True, order),
+        12: BoundBytes("bcd", Const(8)),
+        13: BoundBytes("text", Const(21)),
+    }
+    if number not in formats:
+        raise DimensionError(f"non-integer format {number} is not defined", table="BT00")
+    return formats[number]

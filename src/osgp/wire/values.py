@@ -1,0 +1,81 @@
+"""Bytes to values of a record and back, for the interpreter and for generated code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+_BIT_POSITIONS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
+
+
+def decode_set(data: bytes) -> frozenset[int]:
+    """SET as the numbers of its set bits, bit 0 = LSB of the first byte."""
+    return frozenset(
+        8 * index + bit for index, byte in enumerate(data) for bit in _BIT_POSITIONS[byte]
+    )
+
+
+def encode_set(members: Collection[int], size: int) -> bytes:
+    """ValueError if a member lies outside `size` bytes."""
+    number = 0
+    for member in members:
+        if not 0 <= member < 8 * size:
+            raise ValueError(f"{member} is outside a SET of {size} bytes")
+        number |= 1 << member
+    return number.to_bytes(size, "little")
+
+
+def decode_bytes(form: str, data: bytes) -> Any:
+    match form:
+        case "text":
+            return data.decode("latin-1")
+        case "bcd":
+            return data.hex()
+        case "set":
+            return decode_set(data)
+    return data
+
+
+def encode_bytes(form: str, value: Any, size: int) -> bytes:
+    """ValueError, TypeError or AttributeError if `value` is not of this form and size."""
+    match form:
+        case "text":
+            data = value.encode("latin-1")
+        case "bcd":
+            data = bytes.fromhex(value)
+        case "set":
+            return encode_set(value, size)
+        case _:
+            data = bytes(memoryview(value))
+    return fixed(data, size)
+
+
+def fixed(data: bytes, size: int) -> bytes:
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes, not {size}")
+    return data
+
+
+def counted(values: Collection[Any], count: int) -> Collection[Any]:
+    if len(values) != count:
+        raise ValueError(f"{len(values)} elements, not {count}")
+    return values
+
+
+def masked(value: Any, mask: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= mask:
+        raise ValueError(f"{value!r} is outside 0..{mask}")
+    return value
+
+
+def finite(value: float) -> float:
+    """A quantity: not-a-number and infinities are refused."""
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def absent(value: Any) -> None:
+    if value is not None:
+        raise ValueError("this layout has no such field")
