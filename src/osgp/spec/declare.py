@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import msgspec
 
 from osgp.errors import UsageError
-from osgp.wire import Dims, Layout, Record, bind
+from osgp.wire import NO_DIMS, Dims, Layout, Record, bind
 from osgp.wire.record import RecordMeta
 
 from .source import Source
@@ -25,9 +25,6 @@ EXTENDED = 2048
 
 PENDING = 4096
 """Number of the pending form of a table: its own number plus this (clause 5.3)."""
-
-NO_DIMS = Dims()
-
 
 class Rights(msgspec.Struct, frozen=True):
     """Keys that may read, write or call; whether writing goes past the hardware lock.

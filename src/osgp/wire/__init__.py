@@ -4,7 +4,7 @@ Declare with `Record` and the constructors of `fields`; bind to dimensions with 
 `Layout` decodes, encodes, gives the place of every field and turns long lists into columns.
 """
 
-from .dims import Dims
+from .dims import NO_DIMS, Dims
 from .expr import INDEX, Expr, Ref, set_bytes, this
 from .fields import (
     array,
@@ -40,6 +40,7 @@ from .times import Date, LTimeDate, RDate, STimeDate, Time
 
 __all__ = [
     "INDEX",
+    "NO_DIMS",
     "Date",
     "Dims",
     "Expr",

@@ -101,3 +101,7 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_frozen(item) for item in value)
     return value
+
+
+NO_DIMS = Dims()
+"""For layouts that depend on nothing."""

@@ -1,6 +1,6 @@
 """Records: a class whose fields are one line each, and whose instances are the decoded values.
 
-    class ClockState(Record, order="little"):
+    class ClockState(Record, byte_order="little"):
         time = nested(LTimeDate, "local time")
         day_of_week = bits(0, 2, "0 = Sunday")
         dst = flag(3, "daylight saving time in effect")
@@ -142,7 +142,7 @@ class RecordMeta(msgspec.StructMeta):
         bases: tuple[type, ...],
         namespace: dict[str, Any],
         *,
-        order: Order | None = None,
+        byte_order: Order | None = None,
         **kwargs: Any,
     ) -> Any:
         declared = {
@@ -170,7 +170,7 @@ class RecordMeta(msgspec.StructMeta):
         inherited: Order = getattr(cls, "wire_order", "little")
         cls.wire_fields = tuple(declared.values())
         cls.wire_items = items
-        cls.wire_order = order or inherited
+        cls.wire_order = byte_order or inherited
         return cls
 
 
