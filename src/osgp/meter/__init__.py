@@ -1,0 +1,1 @@
+"""The virtual device: what a meter measures, keeps, answers and decides."""
