@@ -28,6 +28,7 @@ from osgp.channel.feeder import Carrier
 DAY = 86_400.0
 _MASK: Final = (1 << 64) - 1
 _REFRESH = 10.0
+_HOURS = np.arange(25.0)
 
 Level = Annotated[float, Meta(ge=-100.0, le=200.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -118,35 +119,30 @@ class Noise:
         return settings.impulse_level - (detail & 0xFFFFFFFF) / 2.0**32 * settings.impulse_spread
 
     def _levels_at(self, now: float) -> Levels:
-        base = (
-            self._site_noise + self._appliances(now) + _hourly(self._settings.floor, self._h(now))
-        )
+        floor = self._hourly(self._settings.floor, np.asarray(now))
+        base = self._site_noise + self._appliances(now) + floor
         return np.stack((base, base + self._settings.secondary_offset))
 
     def _appliances(self, now: float) -> Levels:
         """dB by which appliances raise each site's noise at `now`."""
         settings = self._settings
         period = np.floor((now + self._shift) / settings.appliance_dwell)
+        begun = period * settings.appliance_dwell - self._shift
         index = period.astype(np.int64).astype(np.uint64)
-        share = settings.appliance_share * _hourly(settings.activity, self._h(now))
+        share = settings.appliance_share * self._hourly(settings.activity, begun)
         on = self._uniform(1, index) < share
         return np.where(on, self._uniform(2, index) * settings.appliance_raise, 0.0)
 
-    def _h(self, now: float) -> float:
-        return (now % DAY) / 3600.0 + self._settings.hour_at_start
+    def _hourly(self, values: tuple[float, ...], time: Levels) -> Levels:
+        """Linear interpolation between hourly values, which repeat every day."""
+        hour = (time / 3600.0 + self._settings.hour_at_start) % 24.0
+        return np.asarray(np.interp(hour, _HOURS, (*values, values[0])))
 
     def _uniform(self, stream: int, period: NDArray[np.uint64]) -> Levels:
         """One number in [0, 1) per site, a function of seed, `stream`, site and its `period`."""
         key = np.uint64(_mix(self._seed ^ _mix(stream)))
         mixed = _mix_all(_mix_all(self._sites ^ key) ^ period)
         return np.asarray((mixed >> np.uint64(11)) / 2.0**53, dtype=np.float64)
-
-
-def _hourly(values: tuple[float, ...], hour: float) -> float:
-    """Linear interpolation in a daily cycle."""
-    whole = int(hour // 1.0)
-    part = hour - whole
-    return values[whole % 24] * (1.0 - part) + values[(whole + 1) % 24] * part
 
 
 def _mix(value: int) -> int:
