@@ -101,7 +101,7 @@ def _member(item: Item, order: Order, scope: Binding, offset: int | None) -> Mem
     first = item.fields[0] if isinstance(item, Word) else item
     names = _names(item)
     when = first.when.bind(scope) if first.when is not None else None
-    if not scope.applies(first.since, first.until) or (isinstance(when, Const) and not when.value):
+    if not _applies(item, scope) or (isinstance(when, Const) and not when.value):
         return Member(names[0], None, offset, absent=names)
     condition = None if isinstance(when, Const) else when
     if isinstance(item, Word):
@@ -111,6 +111,12 @@ def _member(item: Item, order: Order, scope: Binding, offset: int | None) -> Mem
     except DimensionError as error:
         raise DimensionError(error.reason, table=error.table, field=item.name) from error
     return Member(item.name, node, offset, condition, item, names)
+
+
+def _applies(item: Item, scope: Binding) -> bool:
+    """Whether the firmware has the field, or one of the bit fields of the word."""
+    fields = (item,) if isinstance(item, Field) else item.fields
+    return any(field.in_place or scope.applies(field.since, field.until) for field in fields)
 
 
 def _names(item: Item) -> tuple[str, ...]:

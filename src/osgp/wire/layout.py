@@ -15,6 +15,7 @@ from .bind import bind as bind_tree
 from .bind import dependencies
 from .bound import BoundNode, BoundRecord
 from .dims import Dims
+from .extent import extent
 from .generate import Program, program
 from .path import locate
 from .record import Record
@@ -133,6 +134,10 @@ class Layout(Generic[R]):
             return interpret.encode(self.tree, record, self.name)
         except DecodeError as error:
             raise EncodeError(str(error), table=self.name) from error
+
+    def extent(self, beginning: bytes) -> int:
+        """Bytes the image has, as far as its beginning tells; see `osgp.wire.extent`."""
+        return extent(self.tree, beginning, self.name)
 
     def blank(self) -> R:
         """The record of an image of zeros; DimensionError where the size is not fixed."""

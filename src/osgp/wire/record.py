@@ -33,6 +33,7 @@ class Meta(TypedDict, total=False):
     when: Expr
     since: Version
     until: Version
+    in_place: bool
     default: Any
     vci: str
     source: str
@@ -43,6 +44,7 @@ class Meta(TypedDict, total=False):
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One declared field. `since` is the first firmware that has it, `until` the first without.
 
+    `in_place`: other firmware has its bytes too, without this meaning, so nothing shifts.
     `scale` turns the stored integer into `unit` (stored * scale). `enum` names codes: a mapping
     or an enumeration. `vci` is the value control identifier (clause 5.4).
     """
@@ -56,6 +58,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     when: Expr | None = None
     since: Version | None = None
     until: Version | None = None
+    in_place: bool = False
     default: Any = None
     vci: str | None = None
     source: str | None = None

@@ -1,0 +1,93 @@
+"""Reading a device by what it declares of itself.
+
+A table's layout depends on dimension tables; `DeviceReader` reads those first, remembers them,
+and then knows the place of every field. Every image goes to `on_image` as it was received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from osgp.errors import RemoteProtocolError
+from osgp.spec import Table, tables
+from osgp.wire import Dims, Layout
+from osgp.wire.bind import dependencies
+
+from .client import TableClient
+from .exchange import Exchange
+
+OnImage = Callable[[int, int, bytes], None]
+
+MAX_STEPS = 16
+"""Reads of one table of unknown length; each must bring it further."""
+
+
+class DeviceReader:
+    """Reads whole tables, and fields by path, from one device."""
+
+    def __init__(
+        self, client: TableClient, dims: Dims | None = None, on_image: OnImage | None = None
+    ) -> None:
+        self.client = client
+        self.dims = dims or Dims()
+        self._on_image = on_image or (lambda table, offset, data: None)
+
+    def layout(self, name: str) -> Exchange[Layout[Any]]:
+        """The layout that table `name` has on this device. Raises as `table`."""
+        declaration = tables[name]
+        for needed in sorted(dependencies(declaration) - set(self.dims)):
+            if needed != name and needed in tables:
+                yield from self.table(needed)
+        return declaration.bind(self.dims)
+
+    def table(self, name: str) -> Exchange[Any]:
+        """A whole table, decoded.
+
+        Raises DecodeError (the image does not fit its layout), ServiceError, SecurityError,
+        RemoteProtocolError, TransportError.
+        """
+        declaration = tables[name]
+        layout = yield from self.layout(name)
+        image = yield from self._image(declaration, layout)
+        record = layout.decode(image)
+        if name in _DIMENSIONS:
+            self.dims = self.dims.with_table(name, record)
+        return record
+
+    def part(self, name: str, path: str) -> Exchange[Any]:
+        """The field at `path` of a table, decoded; only its bytes are read. Raises as `table`."""
+        layout = yield from self.layout(name)
+        place = layout.part(path)
+        data = yield from self.bytes_at(tables[name], *place.span)
+        return place.decode(data)
+
+    def bytes_at(self, declaration: type[Table], offset: int, count: int) -> Exchange[bytes]:
+        """Raw bytes of a table. Raises as `table`, but for DecodeError."""
+        number = declaration.info.number
+        data = yield from self.client.read(number, offset, count)
+        self._on_image(number, offset, data)
+        return data
+
+    def forget(self) -> None:
+        """Drops every dimension: the device has said that its interface changed."""
+        self.dims = Dims(firmware=self.dims.firmware)
+
+    def _image(self, declaration: type[Table], layout: Layout[Any]) -> Exchange[bytes]:
+        """All bytes of a table, asked for as far as what is known so far reaches."""
+        number, data = declaration.info.number, b""
+        for _ in range(MAX_STEPS):
+            wanted = layout.extent(data)
+            if wanted <= len(data):
+                self._on_image(number, 0, data)
+                return data
+            data += yield from self.client.read(number, len(data), wanted - len(data))
+        raise RemoteProtocolError(f"{layout.name} grows while it is read")
+
+
+def _dimension_tables() -> frozenset[str]:
+    """Names of all tables that some other table's layout depends on."""
+    return frozenset().union(*(dependencies(tables[name]) for name in tables))
+
+
+_DIMENSIONS = _dimension_tables()

@@ -1,0 +1,33 @@
+"""Subnet and node numbers for the devices of one domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from osgp.errors import LocalProtocolError
+from osgp.lon import SubnetNode
+
+SUBNETS = range(1, 256)
+NODES = range(1, 127)
+"""127 is left to tools."""
+
+
+class AddressPool:
+    """Gives every device an address of its own; `taken` ones are never given again."""
+
+    def __init__(self, taken: Iterable[SubnetNode] = ()) -> None:
+        self._taken = set(taken)
+        self._free = (
+            address
+            for subnet in SUBNETS
+            for node in NODES
+            if (address := SubnetNode(subnet, node)) not in self._taken
+        )
+
+    def take(self) -> SubnetNode:
+        """A free address. Raises LocalProtocolError when the domain is full."""
+        address = next(self._free, None)
+        if address is None:
+            raise LocalProtocolError("the domain has no free address")
+        self._taken.add(address)
+        return address
