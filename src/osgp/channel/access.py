@@ -88,7 +88,7 @@ class Backlog:
         """A frame with delta backlog `delta` ended; `hearers` is a mask over all stations."""
         if delta <= 1 and not self._raised:
             return
-        idle = np.floor((now - self._updated) / self.idle_window)
+        idle = (now - self._updated) // self.idle_window
         decayed = np.maximum(self._levels - idle, 1.0)
         heard = np.clip(decayed + (delta - 1), 1.0, MAX_BACKLOG)
         self._raised = bool(np.where(hearers, heard, decayed).max() > 1.0)

@@ -160,13 +160,26 @@ def test_priority_frames_go_first() -> None:
     assert line.nodes[0].texts[2:] == [b"0", b"1", b"2", b"3"]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_priority_frame_overtakes_an_attempt_already_drawn(seed: int) -> None:
-    line = bench(star(0, 5), seed=seed)
-    line.send(1, frame(0, 1, b"normal"))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_priority_frame_overtakes_attempts_already_drawn(seed: int) -> None:
+    """Its own station's, and everybody else's: its attempt moves to the priority slots."""
+    line = bench(star(0, 5, 5, 5), seed=seed)
+    for source in (1, 2, 3):
+        line.send(source, frame(0, source, b"normal"))
     line.send(1, frame(0, 1, b"urgent", priority=True))
     line.scheduler.run_until(5.0)
-    assert line.nodes[0].texts == [b"urgent", b"normal"]
+    assert line.tapped[0][1] == b"\x00\x01urgent"
+
+
+def test_more_frames_do_not_put_off_a_priority_attempt() -> None:
+    line = bench(star(0, 5))
+    line.send(1, frame(0, 1, b"urgent", priority=True))
+    for step in range(1, 20):
+        line.scheduler.run_until(step * 0.002)
+        line.send(1, frame(0, 1))
+    line.scheduler.run_until(5.0)
+    latest = A_BAND.beta1_bits + (A_BAND.priority_slots - 1) * A_BAND.slot_bits
+    assert line.tapped[0][0] - A_BAND.airtime(8) <= latest / A_BAND.bit_rate + 1e-9
 
 
 def test_frames_in_a_full_queue_are_dropped_and_counted() -> None:
@@ -313,7 +326,7 @@ def test_timers_fire_when_due_and_follow_the_endpoint() -> None:
 
     node, station = line.nodes[1], line.stations[1]
     node.on_timer = again
-    for timer in (5.0, 2.0, None, 1.5, 1.75):
+    for timer in (5.0, None, 6.0, 2.0, 1.5, 1.75):
         node.timer = timer
         station.poke(0.0)
     line.scheduler.run_until(10.0)
