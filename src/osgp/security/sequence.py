@@ -4,9 +4,12 @@ Numbers are 32 bits wide and wrap.  A server that last accepted N accepts N+1 â€
 anything else with code 0C and N; a client that reads N goes on with N+1 (MEP guide v1.1, 'RC4
 Authentication' and its example 1; the rule is taken to be the same on PLC, where ET04.0 holds N).
 
-Non-volatile memory wears, so it does not hold N itself but a number reserved ahead of N.  It is
-written before N reaches it.  After a power cut the reserved number is taken for N: some numbers
-are lost, none is ever good twice.
+The AES suite moves forward only: a server accepts any greater number, nobody ever goes back, and
+the numbers end with the channel (`ForwardNumber`).
+
+Non-volatile memory wears, so it does not hold N itself but a number reserved ahead of N, written
+eight numbers before N reaches it.  After a power cut the reserved number is taken for N: some
+numbers are lost, none is ever good twice.
 """
 
 from __future__ import annotations
@@ -22,34 +25,34 @@ RESERVE: Final = 64
 
 
 class _Reserved:
-    """A number that only moves forward, with a persisted number at or ahead of it."""
+    """A number that moves round the circle of 2^32, with a persisted number ahead of it."""
 
-    __slots__ = ("_dirty", "_reserve", "_reserved", "last")
+    __slots__ = ("_reserve", "_reserved", "last", "must_persist")
 
     def __init__(self, last: int, reserve: int = RESERVE) -> None:
         if not 0 <= last < MODULUS:
             raise LocalProtocolError("a sequence number has 32 bits")
-        if not 0 <= reserve < MODULUS // 2:
-            raise LocalProtocolError("a reserve is less than half of the numbers")
-        self.last, self._reserve, self._reserved = last, reserve, last
-        self._dirty = False
+        if not AHEAD < reserve < MODULUS // 2:
+            raise LocalProtocolError("a reserve is more than 8 and less than half of the numbers")
+        self._reserve = reserve
+        self._set(last)
 
-    @property
-    def must_persist(self) -> bool:
-        """True when `export` gives bytes that were not yet asked for: write them, then send."""
-        return self._dirty
+    def _set(self, last: int) -> None:
+        self.last, self._reserved = last, (last + self._reserve) % MODULUS
+        self.must_persist = True
 
     def export(self) -> bytes:
-        """Four bytes for non-volatile memory: the number to go on from after a power cut."""
-        self._dirty = False
+        """Four bytes for non-volatile memory: the number to go on from after a power cut.
+
+        Due whenever `must_persist` is true, which this call ends.
+        """
+        self.must_persist = False
         return self._reserved.to_bytes(SEQUENCE_SIZE, "big")
 
     def _advance(self, number: int) -> None:
-        left = (self._reserved - self.last) % MODULUS
-        self.last, step = number, (number - self.last) % MODULUS
-        if step > left:
-            self._reserved = (number + self._reserve) % MODULUS
-            self._dirty = True
+        self.last = number
+        if not AHEAD <= (self._reserved - number) % MODULUS <= self._reserve:
+            self._set(number)
 
 
 def _number(stored: bytes) -> int:
@@ -93,5 +96,48 @@ class SequenceCounter(_Reserved):
 
     def resynchronise(self, expected: int) -> None:
         """Go on after the number that an authenticated 0C response named."""
-        self.last = self._reserved = expected % MODULUS
-        self._dirty = True
+        self._set(expected % MODULUS)
+
+
+class ForwardNumber:
+    """A number that only grows, in either role of the AES suite.
+
+    It is exhausted at 2^32 - 1; no channel lives that long, for its key's uses end earlier.
+    """
+
+    __slots__ = ("_reserve", "_reserved", "last", "must_persist")
+
+    def __init__(self, last: int = 0, reserve: int = RESERVE) -> None:
+        self._reserve = reserve
+        self._reach(last)
+
+    def _reach(self, number: int) -> None:
+        if number >= MODULUS:
+            raise LocalProtocolError("this channel's sequence numbers are used up: renew its keys")
+        self.last = number
+        self._reserved = min(number + self._reserve, MODULUS - 1)
+        self.must_persist = True
+
+    def take(self) -> int:
+        """The next number to send; LocalProtocolError when there is none left."""
+        self.advance(self.last + 1)
+        return self.last
+
+    def accept(self, number: int) -> bool:
+        """True, and `last` becomes `number`, if it is greater than `last`."""
+        if number <= self.last:
+            return False
+        self.advance(number)
+        return True
+
+    def advance(self, number: int) -> None:
+        """Go on to `number`, which must not be smaller than `last`."""
+        if number > self._reserved - AHEAD:
+            self._reach(number)
+        else:
+            self.last = number
+
+    def export(self) -> int:
+        """The number to go on from after a power cut; due whenever `must_persist` is true."""
+        self.must_persist = False
+        return self._reserved

@@ -25,15 +25,17 @@ opened it ('OMAK', 'MAK', 'MBK', 'AES'), for access control.  A repeated request
 is answered from the stored response and never executed again.
 
 Both sides: whenever `must_persist` is true, write `export_state()` to non-volatile memory before
-sending anything; after a power cut give these bytes to `restore=`.
+sending anything; it is true at the start already, so write once before the first message.  After a
+power cut give these bytes to `restore=`.
 """
 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
+
+import msgspec
 
 from osgp.errors import LocalProtocolError, SecurityError
 from osgp.security.oma import DIGEST_SIZE
@@ -57,17 +59,19 @@ class Outcome(Enum):
     LOCKED_OUT = "locked out"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedRequest:
-    """An opened request, or the ready reply to one that must not be executed."""
+class OpenedRequest(msgspec.Struct, frozen=True, gc=False):
+    """An opened request, or the ready reply to one that must not be executed.
+
+    `sealed` and `asked` are the suite's own, for `seal_response`.
+    """
 
     outcome: Outcome
     apdu: bytes = b""
     sequence: int = 0
     key: str = ""
     reply: bytes | None = None
-    sealed: bytes = field(default=b"", repr=False)
-    asked: Asked | None = field(default=None, repr=False)
+    sealed: bytes = b""
+    asked: Asked | None = None
 
 
 class ClientSecurity(Protocol):

@@ -97,6 +97,7 @@ def test_the_key_that_fits_is_named() -> None:
 def test_a_wrong_key_gets_a_bare_refusal() -> None:
     client, server = OmaClient(b"\xee" * 12, PLC), OmaServer(OMAK, PLC)
     sealed = client.seal_request(READ_BT03)
+    server.export_state()
     opened = server.open_request(sealed)
     assert (opened.outcome, opened.reply) == (Outcome.BAD_DIGEST, b"\0\x0b")
     assert not server.must_persist
