@@ -1,0 +1,1 @@
+"""The head-end: keeps what concentrators collect, and hands it on."""
