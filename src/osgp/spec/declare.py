@@ -10,12 +10,13 @@ Basic tables BTnn have number nn, extended tables ETnn 2048 + nn; procedures lik
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 
 from osgp.errors import UsageError
-from osgp.wire import NO_DIMS, Dims, Layout, Record, bind
+from osgp.wire import NO_DIMS, Dims, Layout, Record, Version, bind
 from osgp.wire.record import RecordMeta
 
 from .source import Source
@@ -26,25 +27,32 @@ EXTENDED = 2048
 PENDING = 4096
 """Number of the pending form of a table: its own number plus this (clause 5.3)."""
 
-class Rights(msgspec.Struct, frozen=True):
-    """Keys that may read, write or call; whether writing goes past the hardware lock.
+NO_RESULTS: Mapping[int, str] = MappingProxyType({})
 
-    Keys: RK MK PK (optical), MBK MAK (MEP), OMAK AES (power line).
+
+class Rights(msgspec.Struct, frozen=True):
+    """Keys that may read or write; whether the hardware lock forbids writing whatever the key.
+
+    Keys: RK MK PK NONE (optical), MBK MAK (MEP), OMAK AES (power line); see `access`.
+    `nvm_read` and `nvm_write`: the device goes to its non-volatile memory, which wears out
+    (MEP guide Appendix C: before 3.40 at most 4 writes an hour and 100 a day).
     """
 
     read: frozenset[str] = frozenset()
     write: frozenset[str] = frozenset()
     locked: bool = False
-    nvm_only: bool = False
+    nvm_read: bool = False
+    nvm_write: bool = False
 
 
 class TableInfo(msgspec.Struct, frozen=True):
-    """What a table's declaration says besides its fields."""
+    """What a table's declaration says besides its fields. `since`: first firmware with it."""
 
     number: int
     title: str
     source: Source
     rights: Rights
+    since: Version | None = None
     note: str = ""
 
     @property
@@ -53,13 +61,18 @@ class TableInfo(msgspec.Struct, frozen=True):
 
 
 class ProcedureInfo(msgspec.Struct, frozen=True):
-    """What a procedure's declaration says besides its parameters."""
+    """What a procedure's declaration says besides its parameters.
+
+    `call` holds keys, `results` result codes beyond those of BT08.
+    """
 
     number: int
     title: str
     source: Source
     call: frozenset[str]
     response: type[Record] | None = None
+    results: Mapping[int, str] = NO_RESULTS
+    since: Version | None = None
     note: str = ""
 
     @property
@@ -97,14 +110,16 @@ class TableMeta(RecordMeta):
         read: str = "",
         write: str = "",
         locked: bool = False,
-        nvm_only: bool = False,
+        nvm_read: bool = False,
+        nvm_write: bool = False,
+        since: Version | None = None,
         note: str = "",
         **kwargs: Any,
     ) -> Any:
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if number is not None:
-            rights = Rights(keys(read), keys(write), locked, nvm_only)
-            cls.info = TableInfo(number, title, source, rights, note)
+            rights = Rights(keys(read), keys(write), locked, nvm_read, nvm_write)
+            cls.info = TableInfo(number, title, source, rights, since, note)
             tables.add(cls)
         return cls
 
@@ -123,12 +138,16 @@ class ProcedureMeta(RecordMeta):
         source: Source = Source.PROJECT,
         call: str = "",
         response: type[Record] | None = None,
+        results: Mapping[int, str] = NO_RESULTS,
+        since: Version | None = None,
         note: str = "",
         **kwargs: Any,
     ) -> Any:
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if number is not None:
-            cls.info = ProcedureInfo(number, title, source, keys(call), response, note)
+            cls.info = ProcedureInfo(
+                number, title, source, keys(call), response, results, since, note
+            )
             procedures.add(cls)
         return cls
 

@@ -149,6 +149,8 @@ class RecordMeta(msgspec.StructMeta):
         **kwargs: Any,
     ) -> Any:
         declared = {
+            field.name: field for base in bases for field in getattr(base, "wire_fields", ())
+        } | {
             key: msgspec.structs.replace(value, name=key)
             for key, value in namespace.items()
             if isinstance(value, Field)

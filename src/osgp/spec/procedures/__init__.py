@@ -1,0 +1,5 @@
+"""Declarations of all procedures: basic ones by number, extended ones by function."""
+
+from . import basic, clock
+
+__all__ = ["basic", "clock"]
