@@ -10,8 +10,9 @@ is delivered twice. Anything else from that sender takes the transaction's place
 
 A reminder that lists this node as answered SILENCEs the transaction: the message that follows it
 is for the others. The transaction is forgotten when its receive timer passes without a
-repetition. (One stack restarts the timer for Neuron ID messages only; restarting it for all can
-only make fewer messages execute twice.)
+repetition. (One stack restarts the timer for Neuron ID messages only, and both use 8192 ms for
+those; restarting it for all, and never waiting less than the node's own receive timer, can only
+make fewer messages execute twice.)
 """
 
 from __future__ import annotations
@@ -248,12 +249,12 @@ class Receiver:
 
     def _lifetime(self, incoming: Incoming) -> float:
         to = incoming.npdu.destination
-        if isinstance(to, NeuronId):
-            return NEURON_ID_RECEIVE_MS / 1000
-        entry = None
         if isinstance(to, Group):
             entry = self._network.group_entry(incoming.domain, to.group)
-        return receive_seconds(entry.receive_timer if entry else self._network.config.receive_timer)
+            if entry is not None:
+                return receive_seconds(entry.receive_timer)
+        own = receive_seconds(self._network.config.receive_timer)
+        return max(own, NEURON_ID_RECEIVE_MS / 1000) if isinstance(to, NeuronId) else own
 
     # --- actions -----------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ RECEIVE_MS = _ladder(128, range(16))
 """Receive (duplicate detection) timers by code 0..15."""
 
 NEURON_ID_RECEIVE_MS = 8192
-"""Receive timer of messages addressed by Neuron ID, whatever the configuration says."""
+"""Least receive timer of messages addressed by Neuron ID."""
 
 
 def transmit_seconds(code: int, long_timer: bool = False) -> float:
