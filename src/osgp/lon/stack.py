@@ -39,7 +39,7 @@ from osgp.lon.tpdu import Apdu, ApduKind, AuthPdu, Spdu, SpduType, Tpdu, TpduTyp
 from osgp.lon.transmit import Transmitter
 
 MAX_APDU = 229
-"""Longest APDU in bytes: 228 bytes of data, the most a node's buffers take."""
+"""Longest APDU in bytes: with the longest headers a frame stays within 255 (Source.PROJECT)."""
 MAX_RETRY = 15
 
 _MANAGED = (ApduKind.DIAGNOSTIC, ApduKind.MANAGEMENT)
