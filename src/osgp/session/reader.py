@@ -11,6 +11,7 @@ from typing import Any
 
 from osgp.errors import RemoteProtocolError
 from osgp.spec import Table, tables
+from osgp.spec.declare import EXTENDED
 from osgp.wire import Dims, Layout
 from osgp.wire.bind import dependencies
 
@@ -31,15 +32,28 @@ class DeviceReader:
     ) -> None:
         self.client = client
         self.dims = dims or Dims()
-        self._on_image = on_image or (lambda table, offset, data: None)
+        self.on_image = on_image or (lambda table, offset, data: None)
+        self._once: dict[str, Any] = {}
 
     def layout(self, name: str) -> Exchange[Layout[Any]]:
         """The layout that table `name` has on this device. Raises as `table`."""
         declaration = tables[name]
-        for needed in sorted(dependencies(declaration) - set(self.dims)):
-            if needed != name and needed in tables:
+        for needed in sorted(dependencies(declaration) - {name}):
+            if needed not in self.dims and (yield from self.has(needed)):
                 yield from self.table(needed)
         return declaration.bind(self.dims)
+
+    def has(self, name: str) -> Exchange[bool]:
+        """Whether the device says in BT00 that it has table `name`. Raises as `table`."""
+        if name == _CONFIGURATION:
+            return True
+        if _CONFIGURATION not in self.dims:
+            yield from self.table(_CONFIGURATION)
+        used = self.dims[_CONFIGURATION]
+        number = tables[name].info.number
+        if number >= EXTENDED:
+            return number - EXTENDED in used.extended_tables_used
+        return number in used.basic_tables_used
 
     def table(self, name: str) -> Exchange[Any]:
         """A whole table, decoded.
@@ -55,6 +69,12 @@ class DeviceReader:
             self.dims = self.dims.with_table(name, record)
         return record
 
+    def once(self, name: str) -> Exchange[Any]:
+        """A table that does not change while the interface stays as it is. Raises as `table`."""
+        if name not in self._once:
+            self._once[name] = yield from self.table(name)
+        return self._once[name]
+
     def part(self, name: str, path: str) -> Exchange[Any]:
         """The field at `path` of a table, decoded; only its bytes are read. Raises as `table`."""
         layout = yield from self.layout(name)
@@ -66,12 +86,13 @@ class DeviceReader:
         """Raw bytes of a table. Raises as `table`, but for DecodeError."""
         number = declaration.info.number
         data = yield from self.client.read(number, offset, count)
-        self._on_image(number, offset, data)
+        self.on_image(number, offset, data)
         return data
 
     def forget(self) -> None:
         """Drops every dimension: the device has said that its interface changed."""
         self.dims = Dims(firmware=self.dims.firmware)
+        self._once.clear()
 
     def _image(self, declaration: type[Table], layout: Layout[Any]) -> Exchange[bytes]:
         """All bytes of a table, asked for as far as what is known so far reaches."""
@@ -79,7 +100,7 @@ class DeviceReader:
         for _ in range(MAX_STEPS):
             wanted = layout.extent(data)
             if wanted <= len(data):
-                self._on_image(number, 0, data)
+                self.on_image(number, 0, data)
                 return data
             data += yield from self.client.read(number, len(data), wanted - len(data))
         raise RemoteProtocolError(f"{layout.name} grows while it is read")
@@ -91,3 +112,4 @@ def _dimension_tables() -> frozenset[str]:
 
 
 _DIMENSIONS = _dimension_tables()
+_CONFIGURATION = "BT00"
