@@ -80,20 +80,22 @@ class MacKey:
 class AeadKey:
     """A 16-byte CCM key with its schedule made ready; `tag` is 8 or 16."""
 
-    __slots__ = ("_ccm", "seal", "tag")
+    __slots__ = ("decrypt", "seal", "tag")
 
     def __init__(self, key: bytes, tag: int = 8) -> None:
         _check_key(key)
         if tag not in (4, 6, 8, 10, 12, 14, 16):
             raise LocalProtocolError("a CCM tag has an even number of 4 to 16 bytes")
-        self._ccm, self.tag = AESCCM(key, tag_length=tag), tag
-        self.seal = self._ccm.encrypt
+        ccm, self.tag = AESCCM(key, tag_length=tag), tag
+        self.seal = ccm.encrypt
         """seal(nonce, plain, associated) → cipher text ‖ tag: OSGP_AE (F.5.4)."""
+        self.decrypt = ccm.decrypt
+        """As `open`, raising cryptography's own InvalidTag: for the inner loop."""
 
     def open(self, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
         """OSGP_AD (F.5.4): the plain text; SecurityError if anything was altered."""
         try:
-            return self._ccm.decrypt(nonce, sealed, associated)
+            return self.decrypt(nonce, sealed, associated)
         except InvalidTag:
             raise SecurityError from None
 

@@ -57,6 +57,8 @@ class Outcome(Enum):
     BAD_DIGEST = "bad digest"
     BAD_SEQUENCE = "bad sequence number"
     LOCKED_OUT = "locked out"
+    KEY_EXHAUSTED = "key exhausted"
+    HANDLED = "handled by the suite"
 
 
 class OpenedRequest(msgspec.Struct, frozen=True, gc=False):

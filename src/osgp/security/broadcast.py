@@ -1,0 +1,185 @@
+"""Secure broadcast (F.8.4) under a short-term, domain-unique key, and its renewal (F.10.2).
+
+A broadcast is answered by nobody, so nobody can be asked for the right number.  The device keeps a
+base B (ET04.82) and a delta D (ET04.86) and accepts the numbers B < n ≤ B + D; B then becomes n.
+(The names are the MEP guide's; this reading of them is Source.PROJECT.)
+
+A device may hold two generations: it accepts the next one as soon as it has it, and forgets the
+older one with the first good broadcast under the newer.  The concentrator uses a new generation
+when every device has confirmed it; until then the old one works everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+
+from osgp.errors import LocalProtocolError
+from osgp.security import profile
+from osgp.security.guard import MAX_USES, EventKind, Events, KeyUsage, SecurityEvent
+from osgp.security.profile import Code, Purpose
+from osgp.security.sequence import SEQUENCE_SIZE, ForwardNumber
+from osgp.security.suite import OpenedRequest, Outcome
+
+BROADCAST_KEY_NAME: Final = "AES"
+DEFAULT_DELTA: Final = 1000
+"""D: wide enough for the numbers that a concentrator skips after a power cut."""
+
+_BROADCAST: Final = bytes((Code.BROADCAST,))
+_HEAD: Final = 1 + SEQUENCE_SIZE
+_RESERVE: Final = 16
+
+
+class DomainKey(msgspec.Struct, frozen=True, array_like=True):
+    """A short-term, domain-unique key and the generation (1, 2, …) it belongs to."""
+
+    generation: int
+    domain: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"<DomainKey generation {self.generation}>"
+
+
+class ReceiverState(msgspec.Struct, frozen=True, array_like=True):
+    """One generation as a device keeps it over power cuts."""
+
+    key: DomainKey
+    base: int
+    delta: int = DEFAULT_DELTA
+    used: int = 0
+
+    def __repr__(self) -> str:
+        return f"<ReceiverState {self.key} base {self.base}>"
+
+
+class BroadcastSender:
+    """The concentrator's side.  `number` is where to go on, from `export` after a power cut."""
+
+    def __init__(self, key: DomainKey, number: int = 0, limit: int = MAX_USES) -> None:
+        self.key = key
+        self.number = ForwardNumber(number, _RESERVE)
+        self._limit = limit
+        self._aead = profile.broadcast_key(key.key, key.domain, key.generation)
+        self._prefix = profile.nonce_prefix(Purpose.BROADCAST, key.domain, key.generation)
+
+    @property
+    def must_persist(self) -> bool:
+        return self.number.must_persist
+
+    def export(self) -> int:
+        """The number to go on from; write it before sending whenever `must_persist` is true."""
+        return self.number.export()
+
+    def seal(self, apdu: bytes) -> bytes:
+        """11 ‖ sequence ‖ cipher text ‖ tag for an APDU with the leading code 00."""
+        if apdu[:1] != b"\0":
+            raise LocalProtocolError("an APDU to be sealed starts with the message code 00")
+        number = self.number.take()
+        if number > self._limit:
+            raise LocalProtocolError("this domain key is used up: renew it")
+        sequence = number.to_bytes(SEQUENCE_SIZE, "big")
+        return (
+            _BROADCAST + sequence + self._aead.seal(self._prefix + sequence, apdu[1:], _BROADCAST)
+        )
+
+
+class _Generation:
+    """One generation's key with its window and its uses."""
+
+    __slots__ = ("_aead", "_prefix", "base", "delta", "key", "usage")
+
+    def __init__(self, state: ReceiverState, events: Events, limit: int) -> None:
+        self.key, self.base, self.delta = state.key, state.base, state.delta
+        self.usage = KeyUsage(events, state.used, limit)
+        key = state.key
+        self._aead = profile.broadcast_key(key.key, key.domain, key.generation)
+        self._prefix = profile.nonce_prefix(Purpose.BROADCAST, key.domain, key.generation)
+
+    def open(self, message: bytes) -> bytes | None:
+        """The APDU, if the tag is good under this key."""
+        if self.usage.exhausted:
+            return None
+        self.usage.count()
+        try:
+            nonce = self._prefix + message[1:_HEAD]
+            return b"\0" + self._aead.decrypt(nonce, message[_HEAD:], _BROADCAST)
+        except InvalidTag:
+            return None
+
+    def accept(self, number: int) -> bool:
+        good = self.base < number <= self.base + self.delta
+        if good:
+            self.base = number
+        return good
+
+    def export(self) -> ReceiverState:
+        return ReceiverState(self.key, self.base, self.delta, self.usage.export())
+
+
+class BroadcastReceiver:
+    """The device's side: up to two generations, oldest first."""
+
+    def __init__(
+        self, states: tuple[ReceiverState, ...], events: Events, limit: int = MAX_USES
+    ) -> None:
+        self._events, self._limit = events, limit
+        self._held = [_Generation(state, events, limit) for state in states]
+        self._dirty = False
+
+    @property
+    def must_persist(self) -> bool:
+        return self._dirty or any(held.usage.must_persist for held in self._held)
+
+    @property
+    def generation(self) -> int:
+        """The newest generation held; 0 if none."""
+        return self._held[-1].key.generation if self._held else 0
+
+    @property
+    def base(self) -> int:
+        """B of the newest generation, ET04.82."""
+        return self._held[-1].base if self._held else 0
+
+    @property
+    def used(self) -> int:
+        """Uses of the oldest generation still held, ET54.86."""
+        return self._held[0].usage.used if self._held else 0
+
+    def export(self) -> tuple[ReceiverState, ...]:
+        """What must survive a power cut; due whenever `must_persist` is true."""
+        self._dirty = False
+        return tuple(held.export() for held in self._held)
+
+    def install(self, state: ReceiverState) -> bool:
+        """Hold a new generation beside the present one.  False if it is not newer.
+
+        The generation held already, with the same key, is confirmed again and not reset.
+        """
+        if self._held and state.key == self._held[-1].key:
+            return True
+        if state.key.generation <= self.generation:
+            return False
+        self._held = [*self._held[:1], _Generation(state, self._events, self._limit)]
+        self._dirty = True
+        return True
+
+    def open(self, message: bytes) -> OpenedRequest:
+        """Judge a secured broadcast; it never gets a reply, whatever the outcome."""
+        for held in self._held:
+            apdu = held.open(message)
+            if apdu is not None:
+                return self._admit(held, apdu, int.from_bytes(message[1:_HEAD], "big"))
+        return OpenedRequest(Outcome.BAD_DIGEST)
+
+    def _admit(self, held: _Generation, apdu: bytes, number: int) -> OpenedRequest:
+        if not held.accept(number):
+            return OpenedRequest(Outcome.BAD_SEQUENCE, sequence=number)
+        self._dirty = True
+        if held is not self._held[0]:
+            self._held = [held]
+            change = SecurityEvent(EventKind.DOMAIN_KEY_CHANGED, held.key.generation)
+            self._events.append(change)
+        return OpenedRequest(Outcome.ACCEPTED, apdu, number, BROADCAST_KEY_NAME)
