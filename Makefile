@@ -26,7 +26,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP)
-	$(BIN)/python -m osgp.export.docs docs
+	$(BIN)/python -m tools.docs
 
 clean:
 	rm -rf $(VENV) out

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-import osgp
-
-ROOT = Path(osgp.__file__).parent
+from tools import docs
+from tools.imports import ROOT, imports, modules, package_of
 
 DIRECT: dict[str, set[str]] = {
     "errors": set(),
@@ -30,6 +27,7 @@ DIRECT: dict[str, set[str]] = {
     "transport": {"errors"},
 }
 COMPOSING = {"cli", "run", "web"}
+MODULES = modules()
 
 
 def below(package: str) -> set[str]:
@@ -49,41 +47,15 @@ def allowed(package: str) -> set[str]:
     return below(package) | {"errors", package}
 
 
-def imports(path: Path) -> Iterator[str]:
-    """First-level packages of `osgp` that a module imports, however it writes it."""
-    relative = path.relative_to(ROOT.parent).with_suffix("").parts
-    package = relative if path.name == "__init__.py" else relative[:-1]
-    package = tuple(part for part in package if part != "__init__")
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = list(package[: len(package) - node.level + 1]) if node.level else []
-            names = [base + (node.module.split(".") if node.module else [])]
-            if names[0] == ["osgp"]:
-                names = [["osgp", alias.name] for alias in node.names]
-        else:
-            continue
-        yield from (
-            parts[1]
-            for parts in names
-            if parts[0] == "osgp" and len(parts) > 1 and not parts[1].startswith("__")
-        )
-
-
-MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT)
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_downward(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    wrong = {name for name in imports(path) if name not in allowed(package)}
+    package = package_of(path)
+    wrong = set(imports(path)) - allowed(package)
     assert not wrong, f"{package} must not import {sorted(wrong)}"
 
 
 def test_every_package_is_placed() -> None:
-    packages = {path.relative_to(ROOT).parts[0] for path in MODULES}
-    assert packages <= set(DIRECT) | COMPOSING
+    assert {package_of(path) for path in MODULES} <= set(DIRECT) | COMPOSING
 
 
 def test_no_cycles() -> None:
@@ -94,17 +66,17 @@ def test_no_cycles() -> None:
 def test_only_one_exec() -> None:
     guilty = [
         path.name
-        for path in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("exec", "eval")
     ]
     assert guilty == ["layout.py"]
 
 
 def test_files_stay_short() -> None:
-    long = {
-        path.name: n
-        for path in ROOT.rglob("*.py")
-        if (n := len(path.read_text().splitlines())) > 450
-    }
-    assert not long
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {name: lines for name, lines in lengths.items() if lines > 450}
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    assert docs.stale() == [], "run `make docs`"

@@ -1,0 +1,90 @@
+"""The `osgp` command: one function per command, one line per error, never a traceback.
+
+Commands import what they need when they run: `osgp --help` stays quick, and an extra that is not
+installed is missed only by the commands that use it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import structlog
+import typer
+
+from osgp import __version__
+from osgp.errors import OsgpError, UsageError
+
+from . import export as export_command
+from . import up as up_command
+
+OK, FAILED, USAGE = 0, 1, 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="osgp",
+    help="The Open Smart Grid Protocol: read, simulate and look into OSGP devices.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+up_command.register(app)
+export_command.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"osgp {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line; its exit code: 0 done, 1 refused or failed, 2 not understood."""
+    configure_logging()
+    try:
+        result = app(args=arguments, prog_name="osgp", standalone_mode=False)
+    except typer.TyperException as error:
+        return complain(error.format_message(), "", USAGE)
+    except typer.Abort:
+        return complain("interrupted", "", INTERRUPTED)
+    except UsageError as error:
+        return complain(str(error), error.hint, USAGE)
+    except OsgpError as error:
+        return complain(str(error), error.hint, FAILED)
+    except ModuleNotFoundError as error:
+        return complain(f"{error.name} is not installed", "pip install 'osgp[all]'", FAILED)
+    except KeyboardInterrupt:
+        return complain("interrupted", "", INTERRUPTED)
+    except BrokenPipeError:
+        return FAILED
+    return result if isinstance(result, int) else OK
+
+
+def complain(reason: str, hint: str, code: int) -> int:
+    """One line on stderr."""
+    line = " ".join(reason.split())
+    print(f"osgp: {line} ({hint})" if hint else f"osgp: {line}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def configure_logging() -> None:
+    """Warnings to stderr, a line each, so that stdout carries results only."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(40),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+def main() -> None:
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What is shown after a run: a table of figures, and the neighbourhood's load curve."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from osgp.export.curve import save_curve
+from osgp.export.terminal import TerminalCurve
+from osgp.headend.exporting import neighbourhood_curve
+from osgp.headend.store import Store
+
+from .up import Summary, Window
+
+PICTURES = ("load-curve.png", "load-curve.svg")
+
+
+def show(
+    summary: Summary, window: Window, store: Store, pictures: Path | None, console: Console
+) -> None:
+    """Prints summary and curve; draws the curve into the directory `pictures`, if given."""
+    console.print(figures(summary, window))
+    curve = neighbourhood_curve(store, window.begin, window.end)
+    if not curve.known:
+        return
+    console.print(TerminalCurve(curve))
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name in PICTURES:
+            save_curve(curve, pictures / name)
+            console.print(f"drawn: {pictures / name}", style="dim", highlight=False)
+
+
+def figures(summary: Summary, window: Window) -> Table:
+    """The summary as a table."""
+    table = Table(title=f"{_day(window.begin)} to {_day(window.end)} UTC", show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    rows = {
+        "meters": f"{summary.meters}",
+        "found / commissioned / read": (
+            f"{summary.discovered} / {summary.commissioned} / {summary.read}"
+        ),
+        "intervals expected": f"{summary.intervals_expected:,}",
+        "intervals stored": f"{summary.intervals_stored:,}",
+        "intervals missing": f"{summary.intervals_missing:,}",
+        "simulated time": f"{summary.sim_seconds / 3600:,.1f} h",
+        "airtime used": f"{summary.airtime_seconds:,.0f} s",
+        "retries": f"{summary.retries:,}",
+        "wall time": f"{summary.wall_seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

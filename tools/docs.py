@@ -1,0 +1,52 @@
+"""Writes the generated parts of `docs/`: `python -m tools.docs`; with `--check`, only compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.imports import mermaid
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BEGIN, END = "<!-- generated: {} -->", "<!-- end of {} -->"
+
+BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "architecture.md": {"imports": lambda: f"```mermaid\n{mermaid()}\n```"},
+}
+"""Page to the blocks in it, and what makes each."""
+
+
+def filled(text: str, blocks: dict[str, Callable[[], str]]) -> str:
+    """`text` with every generated block renewed."""
+    for name, make in blocks.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text
+
+
+def stale() -> list[Path]:
+    """Pages that are not what they should be."""
+    return [path for path, wanted in pages() if path.read_text(encoding="utf-8") != wanted]
+
+
+def pages() -> list[tuple[Path, str]]:
+    """Every page with generated parts, and what it should be."""
+    return [
+        (DOCS / name, filled((DOCS / name).read_text(encoding="utf-8"), blocks))
+        for name, blocks in BLOCKS.items()
+    ]
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        return 1 if stale() else 0
+    for path, wanted in pages():
+        path.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
