@@ -35,7 +35,6 @@ CONNECT_SECONDS: Final = 10
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 _SQLITE_PRAGMAS: Final = (
     f"busy_timeout = {BUSY_SECONDS * 1000}",
-    "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = ON",
 )
@@ -212,12 +211,31 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def _migrate(engine: Engine, url: URL, create: bool) -> None:
     with engine.connect() as connection:
+        _take_turns(connection)
         found = schema_version(connection)
         if found is None:
             _check_empty(connection, url, create)
+    if engine.dialect.name == "sqlite":
+        _keep_a_write_ahead_log(engine)
     if found != _scripts().get_current_head():
         with writing(engine) as connection:
+            _take_turns(connection)
             _upgrade(connection, url)
+
+
+def _take_turns(connection: Connection) -> None:
+    """Until the end of the transaction no other program migrates; SQLite sees to it by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+
+
+def _keep_a_write_ahead_log(engine: Engine) -> None:
+    """A lasting property of the file, so it is set on stores only, never on what else is opened."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
 
 
 def schema_version(connection: Connection) -> str | None:
@@ -240,8 +258,6 @@ def _scripts() -> ScriptDirectory:
 
 
 def _upgrade(connection: Connection, url: URL) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
     found = schema_version(connection)
     if found is not None and found not in {
         script.revision for script in _scripts().walk_revisions()

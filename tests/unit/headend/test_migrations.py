@@ -7,6 +7,7 @@ of the schema before it; dumps are never edited.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,25 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "x.db")
     connection.execute("CREATE TABLE events (id INTEGER)")
     connection.close()
+    before = (tmp_path / "x.db").read_bytes()
     with pytest.raises(StoreError, match="another program"):
         open_store(f"sqlite:///{tmp_path}/x.db")
-    assert list(_tables(tmp_path / "x.db")) == ["events"]
+    assert (tmp_path / "x.db").read_bytes() == before
+
+
+def test_two_programs_may_make_the_same_store(tmp_path: Path) -> None:
+    url, found = f"sqlite:///{tmp_path}/x.db", []
+
+    def make() -> None:
+        with open_store(url) as store:
+            found.append(store.counts()["meta"])
+
+    makers = [threading.Thread(target=make) for _ in range(4)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert found == [1, 1, 1, 1]
 
 
 def test_postgresql_gets_the_same_tables() -> None:
