@@ -7,6 +7,9 @@ then, whenever the device can be reached::
         write(client.export_state()) if client.must_persist
         client.answer(send_and_wait(message))         # work() gives the same bytes until answered
 
+A new channel is proven by a first request before the next one is begun: the device drops the older
+channel only when it sees the newer one used, and it holds no more than two.
+
 Wishes and progress are part of the state, so the loop goes on after a power cut of either side
 where it stopped: `work` asks what is still missing, not what was last done.  Ordinary requests
 (`seal_request`, `open_response`) may go between as soon as `established`.
@@ -56,6 +59,7 @@ class ClientState(msgspec.Struct, frozen=True, array_like=True):
     next_delivered: bool = False
     epoch: int = 0
     channel: ChannelState | None = None
+    proven: bool = False
     age_days: int = 0
     renew: bool = False
     domain: DomainWish | None = None
@@ -92,7 +96,7 @@ class AesClient:
         self._initiator: Initiator | None = None
         self._outgoing: tuple[bytes, Command | None] | None = None
         self._attempt = 0
-        self._want_status = False
+        self._want_status = self._refused = False
         self._dirty = False
         self.status: management.StatusResponse | None = None
         """What the device last answered to `want_status`."""
@@ -147,11 +151,13 @@ class AesClient:
     def open_response(self, request: bytes, response: bytes) -> bytes:
         """See `osgp.security.suite`.  A refused tag makes `work` renew the channel."""
         try:
-            return self._ready().open_response(request, response)
+            body = self._ready().open_response(request, response)
         except SecurityError:
-            if response == profile.AUTHENTICATION_FAILURE:
-                self._change(renew=True)
+            self._refused |= response == profile.AUTHENTICATION_FAILURE
             raise
+        if not self._state.proven:
+            self._change(proven=True)
+        return body
 
     def want_channel(self) -> None:
         """A fresh short-term, meter-unique key (F.10.1)."""
@@ -207,7 +213,9 @@ class AesClient:
             self._completed(command, self.open_response(request, response))
 
     def _next_message(self) -> tuple[bytes, Command | None] | None:
-        if self._needs_handshake():
+        if self._channel is None or self._refused:
+            return self._start(), None
+        if self._state.proven and self._needs_handshake():
             return self._start(), None
         for command, wanted, build in self._commands():
             if wanted:
@@ -216,11 +224,10 @@ class AesClient:
 
     def _needs_handshake(self) -> bool:
         state = self._state
-        if self._channel is None or state.renew or self._channel.usage.high:
-            return True
-        if state.age_days >= self._policy.validity_days:
-            return True
-        return state.next_long_term is not None and state.next_delivered
+        aged = state.age_days >= self._policy.validity_days
+        worn = self._ready().usage.high
+        fresh_key = state.next_long_term is not None and state.next_delivered
+        return state.renew or aged or worn or fresh_key
 
     def _start(self) -> bytes:
         keys = self._candidates()
@@ -254,7 +261,8 @@ class AesClient:
     def _establish(self, channel: ChannelState, version: int) -> None:
         state = self._state
         self._channel, self._initiator, self._attempt = self._context(channel), None, 0
-        self._change(epoch=channel.epoch, age_days=0, renew=False)
+        self._refused = False
+        self._change(epoch=channel.epoch, proven=False, age_days=0, renew=False)
         newer = state.next_long_term
         if newer is not None and newer.version == version:
             self._change(long_term=newer, next_long_term=None, next_delivered=False)
@@ -268,7 +276,7 @@ class AesClient:
             (Command.LONG_TERM_KEY, deliver, self._long_term_command),
             (Command.DOMAIN_KEY, not state.domain_delivered, self._domain_command),
             (Command.MODE, not state.mode_delivered, self._mode_command),
-            (Command.STATUS, self._want_status, _status_command),
+            (Command.STATUS, self._want_status or not state.proven, _status_command),
         )
 
     def _long_term_command(self, sequence: int) -> bytes:
