@@ -19,7 +19,7 @@ from osgp.concentrator.happenings import Notice, Visited
 from osgp.concentrator.plan import Plan
 from osgp.errors import StoreError, UsageError
 from osgp.headend.store import Store
-from osgp.meter.neighbourhood import neighbourhood
+from osgp.meter.identity import neighbourhood
 from osgp.meter.nvm import FileStore
 from osgp.security.secret import Secret
 from osgp.topology import Life
@@ -37,7 +37,7 @@ SETTLE = 60.0
 CLOSING = 12 * 3600.0
 """At most this long is waited for stragglers after a window."""
 
-DEMO_MASTER = b"neighbourhood of virtual meters!"
+DEMO_MASTER = b"virtual meters!!"
 """Not a secret: key of simulated meters, which exist nowhere else."""
 
 
@@ -93,7 +93,7 @@ class Run:
     def __init__(self, store: Store, memory: FileStore, window: Window) -> None:
         self.window, self._store = window, store
         keys = MasterKey(Secret(DEMO_MASTER))
-        profiles = neighbourhood(window.meters, window.seed, BEGINNING, keys.omak)
+        profiles = neighbourhood(window.meters, window.seed, keys.omak)
         seen = [device.last_contact or 0.0 for device in store.devices()]
         now = max([time_of(memory) or window.begin, *seen])
         self.world = World(

@@ -19,7 +19,8 @@ from osgp.concentrator.plan import Plan
 from osgp.concentrator.sink import Sink
 from osgp.lon import destination_key
 from osgp.lon.config import NodeConfig
-from osgp.meter.device import MeterProfile, VirtualMeter
+from osgp.meter.device import VirtualMeter
+from osgp.meter.identity import MeterProfile
 from osgp.meter.nvm import FileStore
 from osgp.security.keys import device_omak
 from osgp.security.secret import Secret
