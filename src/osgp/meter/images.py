@@ -1,0 +1,465 @@
+"""The producers: from a meter's state to the record of each table that it has.
+
+One function per table, listed at the end; `osgp.meter.tables` binds, encodes and slices. What only
+depends on the set-up is in CONSTANT, and made once for all meters that share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from osgp.meter.clockwork import ltime, weekday
+from osgp.meter.dims import (
+    ROLLOVER,
+    ROLLOVER_DIGITS,
+    SetUp,
+    block_layout,
+    declared,
+    dimensions,
+    maxima,
+)
+from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
+from osgp.meter.parts import LOGGED, RATED_VOLTAGE, Parts
+from osgp.meter.profile import Recorder, block_start
+from osgp.spec.declare import EXTENDED
+from osgp.spec.events import MANUFACTURER_EVENTS
+from osgp.spec.tables.general import (
+    EndDeviceModeStatus,
+    GeneralManufacturerIdentification,
+)
+from osgp.spec.tables.identity import DeviceIdentification
+from osgp.spec.tables.interface import DataSetInterface, InterfaceDefinition
+from osgp.spec.tables.load_profile import (
+    ChannelSetting,
+    DataSetControl,
+    DataSetStatus,
+    LoadProfileControl,
+    LoadProfileStatus,
+)
+from osgp.spec.tables.load_profile_internal import (
+    DataSetInternals,
+    LoadProfileInternalConfiguration,
+)
+from osgp.spec.tables.logs import EventsIdentification, HistoryEntry, HistoryLogData
+from osgp.spec.tables.pending import PendingStatus
+from osgp.spec.tables.registers import (
+    CurrentRegisterData,
+    DataSelection,
+    PresentRegisterData,
+    PresentRegisterSelection,
+    PreviousDemandResetData,
+    PreviousSeasonData,
+    RegisterBlock,
+    SelfReadData,
+)
+from osgp.spec.tables.system import SystemInformation
+from osgp.spec.tables.time_tou import Clock, ClockState, TimeOffset
+from osgp.wire import Record, Time
+
+Constant = Callable[[SetUp], Record]
+Producer = Callable[[Parts, float], Record]
+
+_TOTALS_ONLY: Final = frozenset({4, 5, 26, 27, 28})
+"""Summations without a part in any tier: outages, pulse inputs, errors (MEP guide, BT23)."""
+_MANUFACTURER_BITS: Final = 19 * 8
+_FIXED_SECTION: Final = 41
+_REQUIRED_SECTION: Final = 9
+_CHANNELS: Final = 8
+_SWITCH: Final = (2, 0, 0)
+"""Local time at which daylight saving begins in central Europe."""
+_RATED_FREQUENCY: Final = 50
+_NEURON_PHASE_UNKNOWN: Final = 7
+LOG_UNREAD: Final = 28
+PROFILE_UNREAD: Final = 30
+"""Manufacturer alarms that last as long as there is something unread."""
+
+
+# --- what the set-up alone decides -----------------------------------------------------------
+
+
+def _bt01(parts: Parts, now: float) -> Record:
+    profile = parts.profile
+    major, minor, *build = profile.set_up.firmware
+    packed = major << 12 | minor << 5 | (build[0] if build else 0)
+    return declared(
+        GeneralManufacturerIdentification,
+        parts.dims,
+        manufacturer=profile.manufacturer.ljust(4)[:4],
+        model=profile.model.ljust(8)[:8],
+        hardware_version_number=1,
+        main_firmware_version_number=packed >> 8,
+        firmware_revision_number=packed & 0xFF,
+        manufacturer_serial_number=profile.serial,
+    )
+
+
+def _dimension(name: str) -> Constant:
+    return lambda set_up: dimensions(set_up)[name]
+
+
+def _maximum(place: int) -> Constant:
+    return lambda set_up: maxima(set_up)[place]
+
+
+def _blank(table: type[Record]) -> Constant:
+    return lambda set_up: declared(table, dimensions(set_up))
+
+
+def _bt22(set_up: SetUp) -> Record:
+    summations = set_up.summations
+    return declared(DataSelection, dimensions(set_up), summation_sources=summations)
+
+
+def _bt27(set_up: SetUp) -> Record:
+    present = set_up.present_values
+    return declared(PresentRegisterSelection, dimensions(set_up), present_value_sources=present)
+
+
+def _bt62(set_up: SetUp) -> Record:
+    controls = [_control(data_set.sources) for data_set in set_up.data_sets]
+    absent = len(dimensions(set_up)["BT61"].data_sets) - len(controls)
+    return LoadProfileControl.make(data_sets=(*controls, *[_control(())] * absent))
+
+
+def _control(sources: tuple[int, ...]) -> DataSetControl:
+    channels = tuple(
+        ChannelSetting.make(end_reading=False, interval_source=source, end_reading_source=0)
+        for source in sources
+    )
+    return DataSetControl.make(channels=channels, format=32)
+
+
+def _bt72(set_up: SetUp) -> Record:
+    manufacturer = range(MANUFACTURER_EVENTS, MANUFACTURER_EVENTS + _MANUFACTURER_BITS)
+    return EventsIdentification.make(
+        standard_events_supported=LOGGED - set(manufacturer),
+        manufacturer_events_supported=frozenset(
+            event - MANUFACTURER_EVENTS for event in LOGGED if event in manufacturer
+        ),
+    )
+
+
+def _et42(set_up: SetUp) -> Record:
+    table = _interface(set_up)
+    length = len(InterfaceDefinition.bind(dimensions(set_up)).encode(table))
+    return table.with_(table_length=length)
+
+
+def _interface(set_up: SetUp) -> InterfaceDefinition:
+    registers, log = dimensions(set_up)["BT21"], dimensions(set_up)["BT71"]
+    first = set_up.data_sets[0]
+    zero = {field.name: 0 for field in InterfaceDefinition.wire_fields}
+    same = {name: getattr(registers, name) for name in zero if hasattr(registers, name)}
+    given = (
+        zero
+        | same
+        | _sizes(set_up, 0)
+        | {
+            "fixed_section_length": _FIXED_SECTION,
+            "tier_size": _tier_size(set_up),
+            "date_time": log.history_date_time,
+            "sequence_number": log.history_sequence_number,
+            "history_log_count": log.number_of_history_entries,
+            "history_log_entry_size": log.history_data_length,
+            "fixed_section_reserved": b"",
+            "log_list": (),
+            "demand_sources": (),
+            "coincident_sources": (),
+            "load_profile_extended_sources": first.sources,
+            "mdtt_entries": (),
+            "required_section_length": _REQUIRED_SECTION,
+            "accumulator_rollover_digit": ROLLOVER_DIGITS,
+            "additions": b"",
+        }
+        | _other_sets(set_up)
+    )
+    return InterfaceDefinition(**given)
+
+
+def _sizes(set_up: SetUp, index: int) -> dict[str, Any]:
+    size, block = set_up.data_sets[index].size, block_layout(set_up, index)
+    return {
+        "block_size": block.size,
+        "number_of_blocks": size.number_of_blocks,
+        "number_of_channels": size.number_of_channels,
+        "interval_duration": size.interval_time,
+        "interval_size": block.span("intervals[0]").size,
+        "intervals_per_block": size.number_of_intervals,
+    }
+
+
+def _other_sets(set_up: SetUp) -> dict[str, Any]:
+    if not set_up.several:
+        flags = ("set_2_active", "set_3_active", "set_4_active")
+        return dict.fromkeys((*flags, "data_sets"))
+    others = [_interface_of(set_up, index) for index in range(1, len(set_up.data_sets))]
+    active = {f"set_{n + 2}_active": n < len(others) for n in range(3)}
+    return active | {"data_sets": tuple(others)}
+
+
+def _interface_of(set_up: SetUp, index: int) -> DataSetInterface:
+    zero = dict.fromkeys((field.name for field in DataSetInterface.wire_fields), 0)
+    sources = {"extended_sources": set_up.data_sets[index].sources}
+    return DataSetInterface(**zero | _sizes(set_up, index) | sources)
+
+
+def _tier_size(set_up: SetUp) -> int:
+    layout = CurrentRegisterData.bind(dimensions(set_up))
+    return layout.span("total_data_block").size
+
+
+# --- clock -----------------------------------------------------------------------------------
+
+
+def _bt52(parts: Parts, now: float) -> Record:
+    reading = parts.clock.reading(now)
+    return declared(
+        Clock,
+        parts.dims,
+        clock_calendar=ltime(reading),
+        day_of_week=weekday(reading),
+        daylight_saving_time=parts.clock.summer(reading),
+    )
+
+
+def _bt53(parts: Parts, now: float) -> Record:
+    state = parts.clock.state
+    return TimeOffset(Time(*_SWITCH), state.dst, state.zone)
+
+
+def _bt55(parts: Parts, now: float) -> Record:
+    reading = parts.clock.reading(now)
+    local = parts.clock.local(reading)
+    return declared(
+        ClockState,
+        parts.dims,
+        clock_calendar=ltime(local),
+        day_of_week=weekday(local),
+        daylight_saving_time=parts.clock.summer(reading),
+    )
+
+
+# --- state -----------------------------------------------------------------------------------
+
+
+def _bt03(parts: Parts, now: float) -> Record:
+    condition = parts.condition
+    unread = [recorder.state.unread > 0 for recorder in parts.recorders]
+    extended = frozenset(n for n, some in enumerate(unread[1:]) if some)
+    return declared(
+        EndDeviceModeStatus,
+        parts.dims,
+        unprogrammed=not parts.commissioned,
+        power_failure=condition.power_failed,
+        low_loss_potential=condition.lost != 0,
+        extended_alarms=extended,
+        manufacturer_alarms=condition.alarms | _unread_alarms(parts, unread[0]),
+    )
+
+
+def _unread_alarms(parts: Parts, profile: bool) -> set[int]:
+    waiting = {LOG_UNREAD: parts.log.state.unread > 0, PROFILE_UNREAD: profile}
+    return {alarm for alarm, some in waiting.items() if some}
+
+
+def _bt05(parts: Parts, now: float) -> Record:
+    return DeviceIdentification.make(identification=parts.identification)
+
+
+def _bt63(parts: Parts, now: float) -> Record:
+    sets = [_status_of(recorder, parts) for recorder in parts.recorders]
+    absent = len(parts.dims["BT61"].data_sets) - len(sets)
+    nothing = _zero(LoadProfileStatus, parts)
+    return LoadProfileStatus.make(data_sets=(*sets, *[nothing] * absent))
+
+
+def _zero(table: type[Record], parts: Parts) -> Any:
+    """A data set of which there is nothing to say."""
+    blank: Any = declared(table, parts.dims)
+    return blank.data_sets[0]
+
+
+def _status_of(recorder: Recorder, parts: Parts) -> DataSetStatus:
+    state, newest = recorder.state, recorder.newest
+    status: DataSetStatus = _zero(LoadProfileStatus, parts).with_(
+        overflow=state.overflow,
+        list_type=1,
+        active_mode=True,
+        number_of_valid_blocks=state.valid,
+        last_block=state.element,
+        last_block_sequence_number=state.sequence,
+        number_of_unread_blocks=state.unread,
+        number_of_valid_intervals=newest.processed.bit_count() if newest else 0,
+    )
+    return status
+
+
+def _et21(parts: Parts, now: float) -> Record:
+    sets = [_internals(recorder, parts) for recorder in parts.recorders]
+    absent = len(parts.dims["BT61"].data_sets) - len(sets)
+    nothing = _zero(LoadProfileInternalConfiguration, parts)
+    return LoadProfileInternalConfiguration.make(data_sets=(*sets, *[nothing] * absent))
+
+
+def _internals(recorder: Recorder, parts: Parts) -> DataSetInternals:
+    """Addresses are offsets into the data set's own table: `Source.PROJECT`."""
+    state, newest, size = recorder.state, recorder.newest, recorder.data_set.size
+    last = newest.processed.bit_length() - 1 if newest else 0
+    block = recorder.layout.size or 0
+    address = state.element * block
+    sources = (*recorder.data_set.sources, *[0] * (2 * _CHANNELS))[: 2 * _CHANNELS]
+    ended = newest.end if newest else state.recorded
+    simple = recorder.layout.span("simple_status")
+    internals: DataSetInternals = _zero(LoadProfileInternalConfiguration, parts).with_(
+        current_block_address=address,
+        current_interval_address=address + recorder.header_size + last * recorder.interval_size,
+        block_size=block,
+        block_header_size=recorder.header_size,
+        number_of_valid_blocks=state.valid,
+        number_of_valid_intervals=newest.processed.bit_count() if newest else 0,
+        last_block_index=state.element,
+        last_interval_number=last,
+        simple_status_offset_from_block=simple.offset,
+        simple_status_size=simple.size,
+        interval_0_offset_from_block=recorder.header_size,
+        interval_size=recorder.interval_size,
+        channel_0_offset_from_interval=recorder.values_offset,
+        extended_status_common=state.common,
+        number_of_channels=size.number_of_channels,
+        interval_time=size.interval_time,
+        sources=sources[:_CHANNELS],
+        sources_expansion=sources[_CHANNELS:],
+        block_start_time=ltime(block_start(ended)),
+        interval_end_time_utc=ltime(ended),
+        interval_end_time_local=ltime(parts.clock.local(ended)),
+        max_memory_length=len(recorder),
+    )
+    return internals
+
+
+def _bt74(parts: Parts, now: float) -> Record:
+    state = parts.log.state
+    return declared(
+        HistoryLogData,
+        parts.dims,
+        overflow=state.overflow,
+        number_of_valid_entries=state.valid,
+        last_entry_element=state.element,
+        last_entry_sequence_number=state.sequence,
+        number_of_unread_entries=state.unread,
+        entries=_entries(parts),
+    )
+
+
+def _entries(parts: Parts) -> tuple[HistoryEntry, ...]:
+    empty = declared(HistoryLogData, parts.dims).entries[0]
+    size = parts.dims["BT71"].history_data_length
+    return tuple(
+        empty
+        if entry is None
+        else empty.with_(
+            time=ltime(entry.time),
+            sequence_number=entry.sequence & 0xFFFF,
+            user_id=entry.user,
+            event=entry.event,
+            argument=entry.argument.to_bytes(size, "little"),
+        )
+        for entry in parts.log.elements
+    )
+
+
+def _et04(parts: Parts, now: float) -> Record:
+    link, phases = parts.link, parts.profile.phases
+    return declared(
+        SystemInformation,
+        parts.dims,
+        sequence_number=link.sequence(),
+        transceiver_id=parts.profile.neuron_id,
+        subnet_id=link.subnet,
+        node_id=link.node,
+        neuron_phase=_NEURON_PHASE_UNKNOWN,
+        rated_frequency=_RATED_FREQUENCY,
+        program_id=parts.profile.program_id,
+        rated_voltage=RATED_VOLTAGE,
+        voltage_inactive_l2=phases < 2,
+        voltage_inactive_l3=phases < 3,
+        neuron_state=link.state,
+        plc_signal_quality_status=_signal_quality(link.margin),
+    )
+
+
+def _signal_quality(margin: float | None) -> int:
+    """Codes of ET04.90."""
+    if margin is None:
+        return 0
+    return 2 if margin < 12 else 3 if margin < 18 else 4
+
+
+# --- what is measured ------------------------------------------------------------------------
+
+
+def _bt23(parts: Parts, now: float) -> Record:
+    registers = parts.metering.registers(now)
+    total = summations(registers, parts.profile.set_up.summations)
+    first = tuple(
+        0 if source in _TOTALS_ONLY else value
+        for source, value in zip(parts.profile.set_up.summations, total, strict=True)
+    )
+    blank = declared(CurrentRegisterData, parts.dims)
+    block: RegisterBlock = blank.total_data_block
+    tiers = [block.with_(summations=first), *blank.tier_data_block[1:]]
+    return blank.with_(
+        total_data_block=block.with_(summations=total),
+        tier_data_block=tuple(tiers[: len(blank.tier_data_block)]),
+    )
+
+
+def summations(registers: EnergyRegisters, sources: tuple[int, ...]) -> tuple[int, ...]:
+    """Registers as BT23 shows them; what this meter has no sensor for is 0."""
+    measured = [source for source in sources if source in SOURCES]
+    values = dict(zip(measured, registers.values(measured), strict=True))
+    return tuple(values.get(source, 0) % ROLLOVER for source in sources)
+
+
+def _bt28(parts: Parts, now: float) -> Record:
+    present = parts.metering.present(now)
+    values = tuple(present_value(present, source) for source in parts.profile.set_up.present_values)
+    return PresentRegisterData.make(demands=(), values=values)
+
+
+CONSTANT: Final[dict[int, Constant]] = {
+    4: _blank(PendingStatus),
+    20: _maximum(0),
+    21: _dimension("BT21"),
+    22: _bt22,
+    24: _blank(PreviousSeasonData),
+    25: _blank(PreviousDemandResetData),
+    26: _blank(SelfReadData),
+    27: _bt27,
+    60: _maximum(1),
+    61: _dimension("BT61"),
+    62: _bt62,
+    70: _maximum(2),
+    71: _dimension("BT71"),
+    72: _bt72,
+    EXTENDED + 11: _dimension("ET11"),
+    EXTENDED + 42: _et42,
+}
+"""Tables that the set-up alone decides, besides BT00."""
+
+PRODUCERS: Final[dict[int, Producer]] = {
+    1: _bt01,
+    3: _bt03,
+    5: _bt05,
+    23: _bt23,
+    28: _bt28,
+    52: _bt52,
+    53: _bt53,
+    55: _bt55,
+    63: _bt63,
+    74: _bt74,
+    EXTENDED + 4: _et04,
+    EXTENDED + 21: _et21,
+}
+"""Tables made from the meter's state."""

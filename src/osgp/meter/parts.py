@@ -1,0 +1,260 @@
+"""Everything in a meter that works without communication, and the order in which it happens.
+
+`run` works off what is due, in order of time: interval ends, day begins, edges of disturbances.
+Each of them is one unit of memory, so a meter that is switched off at any moment, or asked late,
+comes to the same state. Times are true time (unix s) unless they are called readings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from osgp.errors import DecodeError
+from osgp.lon import NodeState
+from osgp.meter.clockwork import DAY, ClockState, Clockwork
+from osgp.meter.dims import block_layout, dimensions
+from osgp.meter.identity import MeterProfile
+from osgp.meter.log import EventLog
+from osgp.meter.measuring import Disturbance, GridConditions, Happening, Household, MeasuringEngine
+from osgp.meter.metering import Metering
+from osgp.meter.nvm import Nvm
+from osgp.meter.profile import Common, Recorder
+from osgp.spec import events
+
+CELL: Final = "condition"
+IDENTIFICATION_CELL: Final = "identification"
+
+RATED_VOLTAGE: Final = 230
+PLC_USER: Final = 0xFFFE
+"""User id in the log (`osgp.spec.codes.USERS`)."""
+
+REPROGRAMMED: Final = 36
+POWER_FAILURE_CAUSE: Final = 3
+"""Argument of the power-up event (`osgp.spec.events`)."""
+
+LOAD_PROFILE_OVERFLOW: Final = 0
+PHASE_LOSS: Final = 4
+POWER_QUALITY: Final = 27
+"""Manufacturer alarms (`osgp.spec.events.MANUFACTURER_ALARMS`)."""
+
+LOGGED: Final = frozenset(
+    {
+        events.POWER_DOWN,
+        events.POWER_UP,
+        events.TIME_CHANGED_OLD,
+        events.TIME_CHANGED_NEW,
+        events.PHASE_LOSS,
+        events.VOLTAGE_SAG,
+        events.VOLTAGE_SWELL,
+        events.MANUFACTURER_EVENTS + LOAD_PROFILE_OVERFLOW,
+        REPROGRAMMED,
+    }
+)
+"""Every event that this meter logs (BT72)."""
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Supply and alarms. `lost` is a bit mask of phases, `alarms` are manufacturer alarms."""
+
+    powered: bool = True
+    lost: int = 0
+    power_failed: bool = False
+    alarms: frozenset[int] = frozenset()
+
+
+class Link(msgspec.Struct):
+    """What the parts know of the power line: the device keeps it up to date.
+
+    `sequence` gives the number last accepted, `margin` that of the last frame in dB, None for none.
+    """
+
+    sequence: Callable[[], int] = int
+    subnet: int = 0
+    node: int = 0
+    state: int = NodeState.UNCONFIGURED
+    margin: float | None = None
+
+
+class Parts:
+    """One meter without its ports. `now` is when it is made; memory with a meter in it goes on."""
+
+    def __init__(self, profile: MeterProfile, nvm: Nvm, now: float) -> None:
+        self.profile, self.nvm = profile, nvm
+        self.dims = dimensions(profile.set_up)
+        start = math.floor(now)
+        error, drift = profile.clock_error, profile.clock_drift
+        initial = ClockState(float(start), start + error, drift, profile.zone, profile.dst)
+        self.clock = Clockwork(nvm, initial)
+        self.metering = Metering(nvm, _engine(profile, start), profile.feeder, profile.phases)
+        self.log = EventLog(nvm, profile.set_up.log_entries)
+        self.recorders = [
+            Recorder(nvm, n + 1, data_set, block_layout(profile.set_up, n), start + error)
+            for n, data_set in enumerate(profile.set_up.data_sets)
+        ]
+        self.condition = _condition(nvm)
+        self.link = Link()
+        self.restarts = 0
+        self.identification = (
+            nvm.get(IDENTIFICATION_CELL) or profile.identification.encode()
+        ).decode()
+        self._happenings: dict[Happening, Callable[[Disturbance], None]] = {
+            Happening.POWER_DOWN: self._power_down,
+            Happening.POWER_UP: self._power_up,
+            Happening.PHASE_LOST: self._phase_lost,
+            Happening.PHASE_RESTORED: self._phase_restored,
+            Happening.VOLTAGE_SAG_END: self._sag,
+            Happening.VOLTAGE_SWELL_END: self._swell,
+        }
+        self._closers = [partial(self._close_interval, n) for n in range(len(self.recorders))]
+
+    @property
+    def commissioned(self) -> bool:
+        """Whether the meter has a place in a domain."""
+        return self.link.subnet != 0 or self.link.node != 0
+
+    # --- the agenda --------------------------------------------------------------------------
+
+    def next_due(self) -> float:
+        """When `run` has something to do next."""
+        return self._next()[0]
+
+    def run(self, now: float) -> None:
+        """Work off everything that is due at `now`."""
+        due, work = self._next()
+        while due <= now:
+            work()
+            self.nvm.commit()
+            due, work = self._next()
+
+    def _next(self) -> tuple[float, Callable[[], None]]:
+        """At equal times intervals close before a day or a disturbance begins."""
+        due, work = math.inf, self.metering.begin_day
+        for number, recorder in enumerate(self.recorders):
+            end = self.clock.when(recorder.next_end)
+            if end < due:
+                due, work = end, self._closers[number]
+        if self.metering.next_day < due:
+            due, work = self.metering.next_day, self.metering.begin_day
+        edge = self.metering.next_edge
+        if edge is not None and edge < due:
+            due, work = edge, self._edge
+        return due, work
+
+    def _close_interval(self, number: int) -> None:
+        recorder, clock = self.recorders[number], self.clock
+        end, sources = recorder.next_end, recorder.data_set.sources
+        coming = partial(self._coming, recorder)
+        values = self.metering.values(number, sources, clock.when(end), coming)
+        lost = recorder.record(values, clock.summer(end - recorder.seconds))
+        if lost:
+            self._profile_overflow(end)
+        if not self.condition.powered:
+            recorder.mark(Common.POWER_FAILED)
+
+    def _coming(self, recorder: Recorder) -> list[int]:
+        """True times of the interval ends of a day from now."""
+        first = recorder.next_end
+        ends = range(first, first + DAY + recorder.seconds, recorder.seconds)
+        return [self.clock.when(end) for end in ends]
+
+    def _profile_overflow(self, reading: float) -> None:
+        self.log.append(reading, events.MANUFACTURER_EVENTS + LOAD_PROFILE_OVERFLOW)
+        self._alarm(LOAD_PROFILE_OVERFLOW)
+
+    # --- disturbances ------------------------------------------------------------------------
+
+    def _edge(self) -> None:
+        edge = self.metering.take_edge()
+        happen = self._happenings.get(edge.kind)
+        if happen is not None:
+            happen(edge)
+
+    def _power_down(self, edge: Disturbance) -> None:
+        self._change(powered=False)
+        self.log.append(self.clock.reading(edge.time), events.POWER_DOWN)
+        for recorder in self.recorders:
+            recorder.mark(Common.POWER_FAILED)
+
+    def _power_up(self, edge: Disturbance) -> None:
+        self.restarts += 1
+        self._change(powered=True, power_failed=True)
+        self.log.append(self.clock.reading(edge.time), events.POWER_UP, POWER_FAILURE_CAUSE)
+
+    def _phase_lost(self, edge: Disturbance) -> None:
+        self._change(lost=self.condition.lost | 1 << (edge.detail.phase - 1))
+        self._phase_event(edge)
+
+    def _phase_restored(self, edge: Disturbance) -> None:
+        self._change(lost=self.condition.lost & ~(1 << (edge.detail.phase - 1)))
+        self._phase_event(edge)
+
+    def _phase_event(self, edge: Disturbance) -> None:
+        self.log.append(self.clock.reading(edge.time), events.PHASE_LOSS, self.condition.lost)
+        self._alarm(PHASE_LOSS)
+
+    def _sag(self, edge: Disturbance) -> None:
+        self._voltage_event(edge, events.VOLTAGE_SAG)
+
+    def _swell(self, edge: Disturbance) -> None:
+        self._voltage_event(edge, events.VOLTAGE_SWELL)
+
+    def _voltage_event(self, edge: Disturbance, event: int) -> None:
+        """Argument: volts times 4, the phase from 0 in the two low bits."""
+        volts = round(RATED_VOLTAGE * edge.detail.level / 1000)
+        argument = volts << 2 | max(edge.detail.phase - 1, 0)
+        self.log.append(self.clock.reading(edge.time), event, argument)
+        self._alarm(POWER_QUALITY)
+
+    # --- what others do to the meter ---------------------------------------------------------
+
+    def set_clock(self, now: float, reading: float, user: int) -> None:
+        """Set the clock at `now`; everything due before must have run."""
+        old = self.clock.reading(now)
+        summer = self.clock.summer(old)
+        registers = self.metering.registers(now)
+        self.clock.set(now, reading)
+        self.log.append(old, events.TIME_CHANGED_OLD, 0, user)
+        self.log.append(reading, events.TIME_CHANGED_NEW, 0, user)
+        for recorder in self.recorders:
+            values = registers.values(recorder.data_set.sources)
+            if recorder.clock_set(old, reading, values, summer):
+                self._profile_overflow(reading)
+
+    def reprogrammed(self, now: float) -> None:
+        """Log that somebody changed the meter's place in the network."""
+        self.log.append(self.clock.reading(now), REPROGRAMMED, 0, PLC_USER)
+
+    def identify(self, digits: str) -> None:
+        """Keep the utility's number of the device (BT05)."""
+        self.identification = digits
+        self.nvm.put(IDENTIFICATION_CELL, digits.encode())
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _alarm(self, alarm: int) -> None:
+        self._change(alarms=self.condition.alarms | {alarm})
+
+    def _change(self, **changes: Any) -> None:
+        self.condition = msgspec.structs.replace(self.condition, **changes)
+        self.nvm.put(CELL, msgspec.msgpack.encode(self.condition))
+
+
+def _engine(profile: MeterProfile, start: int) -> MeasuringEngine:
+    household = Household(profile.seed, profile.number, traits=profile.household_traits)
+    grid = GridConditions(profile.seed, nominal=float(RATED_VOLTAGE))
+    return MeasuringEngine(household, grid, start)
+
+
+def _condition(nvm: Nvm) -> Condition:
+    stored = nvm.get(CELL)
+    if stored is None:
+        return Condition()
+    try:
+        return msgspec.msgpack.decode(stored, type=Condition)
+    except msgspec.MsgspecError as error:
+        raise DecodeError(f"no saved condition: {error}") from error

@@ -1,0 +1,215 @@
+"""Procedures: from a write of BT07 to the response in BT08.
+
+A procedure number selects its declaration, its right and its handler; each outcome is a BT08 result
+code. A sequence number that repeats the last one is refused with response code 04 and executes
+nothing (MEP guide, BT07); the number, the result and the effect are one unit of memory, so what was
+executed is known even if the answer was lost in a power cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from osgp.errors import (
+    DecodeError,
+    InvalidParameter,
+    NoAuthorization,
+    OperationNotPossible,
+    ProcedureError,
+    UnrecognizedProcedure,
+)
+from osgp.meter.clockwork import READINGS, ltime, moment
+from osgp.meter.log import NOBODY
+from osgp.meter.parts import PLC_USER, Parts
+from osgp.spec.declare import EXTENDED, Procedure, procedures
+from osgp.spec.procedures.basic import (
+    ClockChange,
+    ResetListPointers,
+    SetDateAndTime,
+    UpdateLastReadEntry,
+)
+from osgp.spec.procedures.clock import ChangeSystemClockByDelta
+from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
+from osgp.wire import NO_DIMS, Record, bind
+
+CELL: Final = "procedure"
+COMPLETED: Final = 0
+_SECONDS: Final = 60
+_DAY: Final = 86_400
+
+USERS: Final = {"OMAK": PLC_USER, "AES": PLC_USER, "MAK": 0xFFFD, "MBK": 0xFFFD}
+"""User ids by key (`osgp.spec.codes.USERS`)."""
+
+FIRST_SET, LAST_SET, ALL_SETS, HISTORY_LOG, EVERYTHING = 3, 6, 7, 8, 255
+"""Lists as BP04 and BP05 number them (`osgp.spec.procedures.basic.LISTS`)."""
+
+ON_COMPLETION, ON_EXCEPTION, NONE = 0, 1, 2
+"""Response handling (`osgp.spec.codes.RESPONSE_HANDLING`)."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One execution: the parameters, the caller's user id, true time."""
+
+    parameters: Any
+    user: int
+    now: float
+
+
+Handler = Callable[[Parts, Call], Record | None]
+
+
+class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sequence number last executed (None: none yet), and the image of BT08."""
+
+    sequence: int | None = None
+    response: bytes = bytes(4)
+
+
+# --- handlers --------------------------------------------------------------------------------
+
+
+def _reset_list_pointers(parts: Parts, call: Call) -> None:
+    parameters: ResetListPointers = call.parameters
+    for listed in _lists(parts, parameters.list):
+        listed.reset_pointers()
+
+
+def _update_last_read_entry(parts: Parts, call: Call) -> None:
+    parameters: UpdateLastReadEntry = call.parameters
+    lists = _lists(parts, parameters.list)
+    if any(parameters.entries_read > listed.state.unread for listed in lists):
+        raise InvalidParameter("more entries than are unread")
+    for listed in lists:
+        listed.update_last_read(parameters.entries_read)
+
+
+def _lists(parts: Parts, number: int) -> list[Any]:
+    """The recorders and logs that a list number names. Raises InvalidParameter."""
+    if FIRST_SET <= number <= LAST_SET and number - FIRST_SET < len(parts.recorders):
+        return [parts.recorders[number - FIRST_SET]]
+    named: dict[int, list[Any]] = {
+        ALL_SETS: [*parts.recorders],
+        HISTORY_LOG: [parts.log],
+        EVERYTHING: [*parts.recorders, parts.log],
+    }
+    if number not in named:
+        raise InvalidParameter(f"no list {number}")
+    return named[number]
+
+
+def _set_date_and_time(parts: Parts, call: Call) -> Record:
+    before = parts.clock.reading(call.now)
+    after = _wanted(parts, call.parameters, before)
+    _change_clock(parts, call, after)
+    return ClockChange(ltime(before), ltime(after))
+
+
+def _wanted(parts: Parts, asked: SetDateAndTime, before: float) -> float:
+    """The reading asked for; parts that are not to be taken stay. Raises InvalidParameter."""
+    try:
+        given = asked.date_time.to_datetime()
+    except DecodeError as error:
+        raise InvalidParameter(str(error)) from error
+    if asked.set_date and asked.set_time:
+        return given.timestamp()
+    if not asked.set_date and not asked.set_time:
+        return before
+    day, time = (given, moment(before)) if asked.set_date else (moment(before), given)
+    midnight = day.timestamp() // _DAY * _DAY
+    return midnight + time.hour * 3600 + time.minute * _SECONDS + time.second
+
+
+def _change_by_delta(parts: Parts, call: Call) -> None:
+    """At once, where a real meter may slew: `Source.PROJECT`."""
+    parameters: ChangeSystemClockByDelta = call.parameters
+    _change_clock(parts, call, parts.clock.reading(call.now) + parameters.delta)
+
+
+def _change_clock(parts: Parts, call: Call, reading: float) -> None:
+    if int(reading) not in READINGS:
+        raise InvalidParameter("a clock cannot show that")
+    parts.set_clock(call.now, reading, call.user)
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    4: _reset_list_pointers,
+    5: _update_last_read_entry,
+    10: _set_date_and_time,
+    EXTENDED + 16: _change_by_delta,
+}
+"""Procedures that this meter has, by number."""
+
+
+# --- dispatch --------------------------------------------------------------------------------
+
+
+class Procedures:
+    """The window BT07 / BT08 of one meter. Cells are put, not committed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._last = _stored(parts)
+
+    @property
+    def response(self) -> bytes:
+        """The image of BT08."""
+        return self._last.response
+
+    def initiate(self, request: ProcedureInitiate, key: str, now: float) -> None:
+        """Execute a write of BT07. Raises OperationNotPossible for a repeated number."""
+        if request.sequence_number == self._last.sequence:
+            raise OperationNotPossible("the sequence number of the procedure before")
+        result, data = self._execute(request, key, now)
+        response = ProcedureResponse.make(
+            procedure_number=request.procedure_number,
+            extended=request.extended,
+            sequence_number=request.sequence_number,
+            result_code=result,
+            response_data=data,
+        )
+        posted = request.response_handling in _POSTED[result == COMPLETED]
+        image = _RESPONSE.encode(response) if posted else self._last.response
+        self._last = Last(request.sequence_number, image)
+        self._parts.nvm.put(CELL, msgspec.msgpack.encode(self._last))
+
+    def _execute(self, request: ProcedureInitiate, key: str, now: float) -> tuple[int, bytes]:
+        try:
+            return COMPLETED, self._run(request, key, now)
+        except ProcedureError as error:
+            return error.result_code, b""
+
+    def _run(self, request: ProcedureInitiate, key: str, now: float) -> bytes:
+        handler = HANDLERS.get(request.procedure)
+        if handler is None:
+            raise UnrecognizedProcedure
+        declaration = procedures[request.procedure]
+        if key not in declaration.info.call:
+            raise NoAuthorization
+        parameters = _parameters(declaration, request.parameters)
+        answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now))
+        return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
+
+
+_RESPONSE: Final = ProcedureResponse.bind()
+_POSTED: Final = {True: {ON_COMPLETION, 3}, False: {ON_COMPLETION, ON_EXCEPTION, 3}}
+"""Response handlings that post an answer, by success."""
+
+
+def _parameters(declaration: type[Procedure], given: bytes) -> Record:
+    try:
+        return declaration.bind().decode(given)
+    except DecodeError as error:
+        raise InvalidParameter(str(error)) from error
+
+
+def _stored(parts: Parts) -> Last:
+    stored = parts.nvm.get(CELL)
+    if stored is None:
+        return Last()
+    try:
+        return msgspec.msgpack.decode(stored, type=Last)
+    except msgspec.MsgspecError as error:
+        raise DecodeError(f"no saved procedure: {error}") from error
