@@ -117,7 +117,7 @@ class Request(Record, byte_order="big"):
     node_hops = array(nested(NodeHop), this.count, when=_UNIFORM)
     address_hops = array(nested(AddressHop), this.count, when=~_UNIFORM)
     timer_code = bits(0, 3, "repeaters: wait between two tries", when=this.count > 0)
-    retry = bits(4, 7, "repeaters: further tries", when=this.count > 0)
+    retry = bits(4, 7, "repeaters: further tries")
     agent_part = rest("for the agent")
 
     @staticmethod
@@ -197,7 +197,7 @@ class AgentPart(Record, byte_order="big"):
     timer_code = bits(0, 3, "agent: wait between two tries")
     retry = bits(4, 7, "agent: further tries")
     key_type = bits(0, 1, "0 standard, 1 OMA", when=_ALTERNATE_KEY)
-    key_reserved = bits(2, 7, "0", when=_ALTERNATE_KEY)
+    key_reserved = bits(2, 7, "0")
     key_delta = octets(_SHORT_KEY + _SHORT_KEY * this.key_type, when=_ALTERNATE_KEY)
     group = uint8("group", when=_target_is(TargetType.GROUP, TargetType.GROUP_COMPACT))
     group_size = uint8("members; 0: not counted", when=_target_is(TargetType.GROUP))
