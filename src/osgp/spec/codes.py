@@ -107,3 +107,36 @@ def extended_status(common: int, channels: tuple[int, ...]) -> bytes:
     nibbles = [common, *channels]
     nibbles += [0] * (len(nibbles) % 2)
     return bytes(high << 4 | low for high, low in zip(nibbles[::2], nibbles[1::2], strict=True))
+
+
+BAUD_RATES: Final[Codes] = {
+    0: "9600",
+    1: "300",
+    2: "600",
+    3: "1200",
+    4: "2400",
+    5: "4800",
+    6: "9600",
+    7: "14400",
+    8: "19200",
+    9: "28800",
+    10: "38400",
+    11: "57600",
+    12: "115200",
+}
+"""0 is the default of MEP, 4 that of M-Bus."""
+
+REQUEST_TYPES: Final[Codes] = {
+    0: "none",
+    1: "M-Bus application reset",
+    2: "billing read",
+    3: "status read",
+    4: "write data",
+    5: "time synchronization",
+    6: "multicast",
+    7: "MEP download start",
+    8: "MEP download packet",
+    9: "MEP download switchover",
+    10: "write data by index",
+}
+"""Of ET15 and EP19."""

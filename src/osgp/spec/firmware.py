@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from osgp.wire import Version
+from osgp.wire import Expr, Version
+from osgp.wire.dims import Binding
+from osgp.wire.expr import Const, Scope
 
 CPM: Final = 0
 """First number of a control point module's version."""
@@ -53,6 +55,27 @@ def since(*meter: str, cpm: str | None = None) -> Releases:
     return Releases(*(version(text) for text in meter), *modules)
 
 
+class FirmwareHas(Expr):
+    """1 where the firmware has a change, else 0: sizes that grew with a release."""
+
+    __slots__ = ("_releases",)
+
+    def __init__(self, releases: Releases) -> None:
+        self._releases = releases
+
+    def bind(self, scope: Scope) -> Expr:
+        assert isinstance(scope, Binding)
+        return Const(int(scope.applies(self._releases, None)))
+
+    def __str__(self) -> str:
+        return f"[firmware from {self._releases}]"
+
+
+def has(*meter: str, cpm: str | None = None) -> Expr:
+    """1 in sizes of firmware from these releases on, else 0; arguments as of `since`."""
+    return FirmwareHas(since(*meter, cpm=cpm))
+
+
 def version(text: str) -> Version:
     """`"2.10q"` as `(2, 10, 17)`. ValueError where it is no version."""
     numbers = [int(part.rstrip(_LETTERS)) for part in text.split(".")]
@@ -85,4 +108,4 @@ def _branch(firmware: Version) -> tuple[int, int]:
     return firmware[0], firmware[1] // 10
 
 
-__all__ = ["CPM", "Releases", "packed_version", "since", "str_of", "version"]
+__all__ = ["CPM", "FirmwareHas", "Releases", "has", "packed_version", "since", "str_of", "version"]

@@ -1,5 +1,5 @@
 """Declarations of all procedures: basic ones by number, extended ones by function."""
 
-from . import basic, clock
+from . import basic, clock, control, device, energy, mep, opaque
 
-__all__ = ["basic", "clock"]
+__all__ = ["basic", "clock", "control", "device", "energy", "mep", "opaque"]

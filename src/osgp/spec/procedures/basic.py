@@ -1,7 +1,7 @@
 """Basic procedures BP04 to BP15.
 
-Parameters and responses are those of ANSI C12.19-1997; the guides name these procedures and print
-none of them.
+Parameters and responses are those of ANSI C12.19-1997; of these procedures the guides print only
+the one that clears specific pending tables.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from osgp.spec.access import FULL, OPTICAL_WRITE
 from osgp.spec.declare import Procedure
 from osgp.spec.source import Source
+from osgp.spec.tables.pending import PendingEvent
 from osgp.wire import LTimeDate, Record, bits, flag, nested, uint8, uint16
 
 LISTS = {
@@ -47,6 +48,16 @@ class UpdateLastReadEntry(
     entries_read = uint16("entries to take off")
 
 
+class ChangeMode(
+    Procedure, number=6, title="Change Mode", source=Source.C12_19, call=OPTICAL_WRITE
+):
+    """Starts and ends test mode and the like."""
+
+    metering_mode = flag(0, "metering")
+    test_mode = flag(1, "test mode")
+    meter_shop_mode = flag(2, "shop mode")
+
+
 class ClockChange(Record):
     """The clock before and after."""
 
@@ -76,4 +87,61 @@ class SetDateAndTime(
     dst_applied = flag(6, "DST is in the clock")
 
 
-__all__ = ["LISTS", "ClockChange", "ResetListPointers", "SetDateAndTime", "UpdateLastReadEntry"]
+class ActivateAllPendingTables(
+    Procedure,
+    number=12,
+    title="Activate All Pending Tables",
+    source=Source.C12_19,
+    call=OPTICAL_WRITE,
+):
+    """Pending tables become active now."""
+
+
+class ActivateSpecificPendingTables(
+    Procedure,
+    number=13,
+    title="Activate Specific Pending Tables",
+    source=Source.C12_19,
+    call=OPTICAL_WRITE,
+):
+    """Pending tables with this event become active now."""
+
+    event = nested(PendingEvent, "their event")
+
+
+class ClearAllPendingTables(
+    Procedure,
+    number=14,
+    title="Clear All Pending Tables",
+    source=Source.C12_19,
+    call=OPTICAL_WRITE,
+):
+    """Pending tables are forgotten."""
+
+
+class ClearSpecificPendingTables(
+    Procedure,
+    number=15,
+    title="Clear Specific Pending Tables",
+    source=Source.OPTICAL_GUIDE,
+    call=OPTICAL_WRITE,
+    results={1: "no match", 3: "internal conflict"},
+    note="The guide's heading is lost; its number follows from C12.19.",
+):
+    """Pending tables with this event are forgotten."""
+
+    event = nested(PendingEvent, "their event")
+
+
+__all__ = [
+    "LISTS",
+    "ActivateAllPendingTables",
+    "ActivateSpecificPendingTables",
+    "ChangeMode",
+    "ClearAllPendingTables",
+    "ClearSpecificPendingTables",
+    "ClockChange",
+    "ResetListPointers",
+    "SetDateAndTime",
+    "UpdateLastReadEntry",
+]

@@ -1,4 +1,4 @@
-"""Extended procedures that act on the clock and the tariff."""
+"""Extended procedures that act on the clock."""
 
 from __future__ import annotations
 

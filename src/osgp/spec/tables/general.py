@@ -157,16 +157,6 @@ class EndDeviceModeStatus(
     )
 
 
-class DeviceIdentification(
-    Table, number=5, title="Device Identification", source=Source.GS_OSG, read=EVERY, write=OPTICAL
-):
-    """The utility's number of the device."""
-
-    identification = bcd(
-        10, "twenty digits", vci="H", note="characters where BT00 identification_format = 0"
-    )
-
-
 class ProcedureInitiate(
     Table,
     number=7,
@@ -192,15 +182,8 @@ class ProcedureInitiate(
         return self.procedure_number | self.extended << 11
 
 
-class ProcedureResponse(
-    Table,
-    number=8,
-    title="Procedure Response",
-    source=Source.MEP_GUIDE,
-    read=EVERY,
-    note="Also the layout of ET59 and ET85. GS OSG 001's reader omits the sequence number.",
-):
-    """Outcome of the procedure last started."""
+class ProcedureOutcome(Table):
+    """What BT08, ET59 and ET85 have in common."""
 
     procedure_number = bits(0, 10, "number within basic or extended", vci="M", word=16)
     extended = flag(11, "an extended procedure", vci="M", word=16)
@@ -214,11 +197,22 @@ class ProcedureResponse(
         return self.procedure_number | self.extended << 11
 
 
+class ProcedureResponse(
+    ProcedureOutcome,
+    number=8,
+    title="Procedure Response",
+    source=Source.MEP_GUIDE,
+    read=EVERY,
+    note="GS OSG 001's reader omits the sequence number.",
+):
+    """Outcome of the procedure last started."""
+
+
 __all__ = [
-    "DeviceIdentification",
     "EndDeviceModeStatus",
     "GeneralConfiguration",
     "GeneralManufacturerIdentification",
     "ProcedureInitiate",
+    "ProcedureOutcome",
     "ProcedureResponse",
 ]

@@ -1,16 +1,18 @@
-"""Extended tables behind the load profile: ET21."""
+"""Extended tables behind the load profile: ET21, ET66, ET75."""
 
 from __future__ import annotations
 
-from osgp.spec.access import FULL
+from osgp.spec.access import EVERY, FULL
 from osgp.spec.declare import Table
-from osgp.spec.dimensions import DATA_SETS
+from osgp.spec.dimensions import DATA_SETS, MOST_DATA_SETS
 from osgp.spec.firmware import since
 from osgp.spec.source import Source
 from osgp.spec.source_ids import SOURCE_NAMES
 from osgp.wire import (
     LTimeDate,
     Record,
+    Ref,
+    STimeDate,
     array,
     flag,
     int32,
@@ -20,6 +22,13 @@ from osgp.wire import (
     uint16,
     uint32,
 )
+
+from .display import CodeWord
+from .lists import CircularList, entries_of
+
+BT20 = Ref("BT20")
+CHANNELS = Ref("BT60").data_sets[0].number_of_channels
+"""The most channels a data set may have."""
 
 
 class DataSetInternals(Record):
@@ -109,4 +118,50 @@ class LoadProfileInternalConfiguration(
     data_sets = array(nested(DataSetInternals), DATA_SETS, "each data set", source=Source.PROJECT)
 
 
-__all__ = ["DataSetInternals", "LoadProfileInternalConfiguration"]
+class SourceMapping(
+    Table,
+    number=2114,
+    title="Load Profile Source ID Mapping Table",
+    source=Source.MEP_GUIDE,
+    read=EVERY,
+    note="Ids 112 to 163 are 52, the entries 64.",
+):
+    """What mapped source ids stand for: entry n belongs to id 112 + n."""
+
+    extended_sources = array(uint16(), CHANNELS * MOST_DATA_SETS, "extended source ids", vci="H")
+
+
+class ChannelChange(Record):
+    """What the primary load profile was before a change."""
+
+    timestamp = nested(STimeDate, "from when the change applies, UTC", vci="M")
+    extended_sources = array(uint16(), CHANNELS, "sources before", vci="H")
+    demand_sources = array(
+        uint8(), BT20.number_of_demands, "demand sources before", enum=SOURCE_NAMES, vci="H"
+    )
+    demand_sub_interval = uint8("sub-interval before", unit="min", vci="H")
+    demand_interval_multiplier = uint8("multiplier before", vci="H")
+    display = array(nested(CodeWord), CHANNELS, "ET62 before")
+
+
+class PrimaryLoadProfileChangeLog(
+    CircularList,
+    number=2123,
+    title="Primary Load Profile Channel Change Log",
+    source=Source.MEP_GUIDE,
+    read=EVERY,
+    nvm_read=True,
+    since=since("3.60", cpm="1.30"),
+):
+    """Changes of the primary load profile; full, it allows no more of them."""
+
+    entries = array(nested(ChannelChange), entries_of("ET75"), "changes")
+
+
+__all__ = [
+    "ChannelChange",
+    "DataSetInternals",
+    "LoadProfileInternalConfiguration",
+    "PrimaryLoadProfileChangeLog",
+    "SourceMapping",
+]

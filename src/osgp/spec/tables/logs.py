@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from osgp.spec.access import EVERY
+from osgp.spec.access import EVERY, MEP_WRITE
 from osgp.spec.codes import USERS
 from osgp.spec.declare import Table
 from osgp.spec.events import EVENT_NAMES, Occurrence, occurrence
+from osgp.spec.firmware import since
 from osgp.spec.source import Source
 from osgp.wire import (
     LTimeDate,
@@ -22,7 +23,11 @@ from osgp.wire import (
     uint32,
 )
 
+from .lists import CircularList
+
 BT71 = Ref("BT71")
+ET11 = Ref("ET11")
+ET54 = Ref("ET54")
 
 
 class LogDimensions(Table):
@@ -113,6 +118,7 @@ class HistoryEntry(Record):
     """One logged event."""
 
     time = nested(LTimeDate, "when, UTC", when=BT71.history_date_time, vci="M")
+    event_number = uint16("number common to both logs", when=BT71.event_number)
     sequence_number = uint16(
         "low bytes of the sequence number",
         when=BT71.history_sequence_number,
@@ -129,8 +135,16 @@ class HistoryEntry(Record):
         return occurrence(self.event, self.argument)
 
 
-class HistoryLog(Table):
-    """What BT74 and ET79 have in common: a circular list of events."""
+class HistoryLogData(
+    Table,
+    number=74,
+    title="History Log Data (Primary Event Log)",
+    source=Source.MEP_GUIDE,
+    read=EVERY,
+    nvm_read=True,
+    nvm_write=True,
+):
+    """The primary event log."""
 
     order = bits(0, 0, "order of entries, 0 = ascending", vci="F")
     overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
@@ -143,24 +157,92 @@ class HistoryLog(Table):
     entries = array(nested(HistoryEntry), BT71.number_of_history_entries, "log entries")
 
 
-class HistoryLogData(
-    HistoryLog,
-    number=74,
-    title="History Log Data (Primary Event Log)",
+class AlternateEventLog(
+    Table,
+    number=2127,
+    title="History Log Data (Alternate Event Log)",
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_read=True,
     nvm_write=True,
+    since=since("3.70", cpm="1.20"),
+    note="Counted by BT71.5 in the table's heading, by ET54.80 in the text; ET54 it is.",
 ):
-    """The primary event log."""
+    """The alternate event log: what BT74 does not take."""
+
+    order = bits(0, 0, "order of entries, 0 = ascending", vci="F")
+    overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
+    list_type = bits(2, 2, "1 = circular", vci="F", default=1)
+    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
+    number_of_valid_entries = uint16("entries with data", vci="M")
+    last_entry_element = uint16("index of the newest entry", vci="M")
+    last_entry_sequence_number = uint32("of the newest entry; shared with BT74", vci="M")
+    number_of_unread_entries = uint16("entries not read", vci="M")
+    entries = array(nested(HistoryEntry), ET54.et79_entry_count, "log entries")
+
+
+class CriticalEvent(Record):
+    """An event that was reported at once."""
+
+    time = nested(LTimeDate, "when, UTC")
+    sequence_number = uint32("its sequence number in BT74")
+    event = bits(0, 11, "event", word=16, enum=EVENT_NAMES)
+    argument = octets(BT71.history_data_length, "argument of the event")
+    category = uint8("mask of ET69 that it matched")
+    reported = flag(0, "a concentrator has it")
+
+
+class CriticalEvents(
+    CircularList,
+    number=2116,
+    title="Critical Events",
+    source=Source.PROJECT,
+    read=EVERY,
+    since=since("3.30", cpm="1.0"),
+    note="Known: ET11 has the number of masks; one entry for each is kept.",
+):
+    """Events that match a mask of ET69."""
+
+    entries = array(nested(CriticalEvent), ET11.maximum_critical_event_bitmaps, "critical events")
+
+
+class CriticalEventMask(Record):
+    """One category of critical events."""
+
+    category = uint8("category, 0 = unused")
+    standard_events = bitset(
+        BT71.number_of_standard_event_bytes, "standard events", enum=EVENT_NAMES
+    )
+    manufacturer_events = bitset(
+        BT71.number_of_manufacturer_event_bytes, "manufacturer events, from 64"
+    )
+
+
+class CriticalEventBitmasks(
+    Table,
+    number=2117,
+    title="Critical Events Bitmasks",
+    source=Source.PROJECT,
+    read=EVERY,
+    write=MEP_WRITE,
+    since=since("3.30", cpm="1.0"),
+    note="Known: ET11 has the number of masks.",
+):
+    """Which events are critical."""
+
+    masks = array(nested(CriticalEventMask), ET11.maximum_critical_event_bitmaps, "masks")
 
 
 __all__ = [
     "ActualLog",
+    "AlternateEventLog",
+    "CriticalEvent",
+    "CriticalEventBitmasks",
+    "CriticalEventMask",
+    "CriticalEvents",
     "DimensionLog",
     "EventsIdentification",
     "HistoryEntry",
-    "HistoryLog",
     "HistoryLogControl",
     "HistoryLogData",
 ]

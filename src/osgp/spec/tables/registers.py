@@ -23,6 +23,8 @@ from osgp.wire import (
     uint16,
 )
 
+from .lists import CircularList
+
 BT21 = Ref("BT21")
 
 
@@ -206,7 +208,7 @@ class SelfRead(Record):
 
 
 class SelfReadData(
-    Table,
+    CircularList,
     number=26,
     title="Self-Read Data",
     source=Source.MEP_GUIDE,
@@ -216,14 +218,6 @@ class SelfReadData(
 ):
     """A circular list of copies of BT23."""
 
-    order = flag(0, "descending", vci="F")
-    overflow = flag(1, "unread entries were lost", vci="M")
-    list_type = flag(2, "circular, not FIFO", vci="F", default=True)
-    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
-    number_of_valid_entries = uint8("entries with data", vci="M")
-    last_entry_element = uint8("index of the newest entry", vci="M")
-    last_entry_sequence_number = uint16("sequence number, never reset", vci="M")
-    number_of_unread_entries = uint8("entries not read", vci="M")
     entries = array(nested(SelfRead), BT21.number_of_self_reads, "self-reads")
 
 

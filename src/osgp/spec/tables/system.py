@@ -85,7 +85,7 @@ class SystemInformation(
     pk_access = uint8("provisioning key", enum=ENABLED, vci="H")
     max_power_outages_recorded = uint8("outages kept in ET09 and ET10", default=10, vci="P")
     unused_54 = uint8("", default=4, vci="F")
-    max_number_of_te_registers = uint8("days kept in ET12", default=4, vci="P")
+    max_number_of_te_registers = uint8("entries for each day in ET12", default=4, vci="P")
     registration_current = uint16(
         "starting current", unit="mA", default=10, vci="H", note="10 or 16"
     )

@@ -6,7 +6,31 @@ from osgp.spec.access import EVERY, MEP_WRITE
 from osgp.spec.codes import WEEKDAYS
 from osgp.spec.declare import Table
 from osgp.spec.source import Source
-from osgp.wire import LTimeDate, Time, bits, flag, int16, nested, uint8
+from osgp.wire import (
+    Date,
+    LTimeDate,
+    RDate,
+    Record,
+    Ref,
+    Time,
+    array,
+    bits,
+    flag,
+    int16,
+    nested,
+    uint8,
+    uint16,
+    uint32,
+)
+
+BT50 = Ref("BT50")
+
+ACTIONS = (
+    {0: "none", 1: "DST on", 2: "DST off"}
+    | {3 + season: f"season {season}" for season in range(12)}
+    | {19: "special schedule 0", 20: "special schedule 1"}
+)
+"""What a calendar date does. Before 3.50 and CPM 1.20 four seasons only."""
 
 TIER_DRIVES = {
     0: "calendar",
@@ -14,6 +38,34 @@ TIER_DRIVES = {
     2: "manual",
     3: "override, power threshold or consumption tariff",
 }
+
+
+class DimensionTimeTou(
+    Table, number=50, title="Dimension Time and TOU", source=Source.MEP_GUIDE, read=EVERY
+):
+    """Sizes of the calendar and what it can do."""
+
+    tou_self_read = flag(0, "the calendar can order self-reads", vci="F", default=True)
+    season_self_read = flag(1, "a self-read at season changes", vci="F", default=True)
+    season_demand_reset = flag(2, "a demand reset at season changes", vci="P")
+    season_change_armed = flag(3, "seasons change at demand resets", vci="F")
+    sort_dates = flag(4, "dates must be sorted", vci="F")
+    anchor_date = flag(5, "RDATE has anchor dates", vci="F")
+    daylight_saving_time_auto = flag(0, "DST is handled outside BT54", vci="F")
+    separate_week_days = flag(1, "a schedule for each day of the week", vci="P")
+    separate_summation_demands = flag(2, "summations and demands have own tiers", vci="F")
+    sort_tier_switches = flag(3, "tier switches must be sorted", vci="F", default=True)
+    capable_of_time_zone_offset = flag(4, "there is a zone offset", vci="F", default=True)
+    number_of_seasons = bits(
+        0, 3, "seasons", vci="P", default=12, starts=True, note="4 before 3.50 and CPM 1.20"
+    )
+    number_of_special_schedules = bits(4, 7, "holiday schedules", vci="P", default=2)
+    number_of_non_recurring_dates = uint8("non-recurring dates", vci="P", default=25)
+    number_of_recurring_dates = uint8("recurring dates", vci="P", default=23)
+    number_of_tier_switches = uint16(
+        "tier switches, 20 schedules of 10", vci="P", default=200, note="printed as per day"
+    )
+    calendar_table_size = uint16("size of BT54", unit="bytes", vci="P", default=808)
 
 
 class Clock(Table, number=52, title="UTC Clock", source=Source.MEP_GUIDE, read=EVERY):
@@ -42,6 +94,70 @@ class TimeOffset(
     time_zone_offset = int16("zone offset, -12 to +14 h", unit="min", vci="H")
 
 
+class NonRecurringDate(Record):
+    """Something that happens on one date, at midnight."""
+
+    date = nested(Date, "the date", vci="H")
+    action = bits(0, 4, "what happens", enum=ACTIONS, vci="H")
+    demand_reset = flag(5, "a demand reset is made", vci="H")
+    self_read = flag(6, "a self-read is made", vci="H")
+    tou_format = bits(7, 7, "1 = 12 seasons; first recurring record only", vci="H")
+
+
+class RecurringDate(Record):
+    """Something that happens on dates of a rule, at midnight."""
+
+    date = nested(RDate, "the rule", vci="H")
+    action = bits(0, 4, "what happens", enum=ACTIONS, vci="H")
+    demand_reset = flag(5, "a demand reset is made", vci="H")
+    self_read = flag(6, "a self-read is made", vci="H")
+    tou_format = bits(
+        7, 7, "1 = 12 seasons; first record only", vci="H", note="typed FILL, carries a value"
+    )
+
+
+class TierSwitch(Record):
+    """A change of tier on the days of a schedule."""
+
+    tier = bits(0, 2, "tier from here on", word=16, vci="H")
+    minute = bits(5, 10, "minute", word=16, unit="min", vci="H")
+    hour = bits(11, 15, "hour", word=16, unit="h", vci="H")
+    schedule = uint8("schedule it belongs to; not used by devices", vci="H")
+
+
+class SeasonSchedule(Record):
+    """Day schedules of a season; each is ten tier switches."""
+
+    days_of_week = array(uint8(), 7, "from Sunday", when=BT50.separate_week_days, vci="H")
+    saturday = uint8("Saturdays", when=~BT50.separate_week_days, vci="H")
+    sunday = uint8("Sundays", when=~BT50.separate_week_days, vci="H")
+    weekday = uint8("Mondays to Fridays", when=~BT50.separate_week_days, vci="H")
+    special_schedules = array(uint8(), BT50.number_of_special_schedules, "holidays", vci="H")
+
+
+class Calendar(
+    Table,
+    number=54,
+    title="Calendar",
+    source=Source.MEP_GUIDE,
+    read=EVERY,
+    write=MEP_WRITE,
+    nvm_write=True,
+    note="The seasons' array is printed with dimension BT50.2, a byte that holds two numbers.",
+):
+    """Dates, tier switches and schedules of tariffs."""
+
+    non_recurring_dates = array(
+        nested(NonRecurringDate), BT50.number_of_non_recurring_dates, "single dates"
+    )
+    recurring_dates = array(nested(RecurringDate), BT50.number_of_recurring_dates, "dates by rule")
+    tier_switches = array(nested(TierSwitch), BT50.number_of_tier_switches, "ten for each schedule")
+    season_schedules = array(
+        nested(SeasonSchedule), BT50.number_of_seasons, "schedules of each season"
+    )
+    calendar_id = uint32("id of this calendar", vci="H")
+
+
 class ClockState(Table, number=55, title="Local Clock State", source=Source.MEP_GUIDE, read=EVERY):
     """The device's clock in local time, and which tariff is active."""
 
@@ -57,4 +173,14 @@ class ClockState(Table, number=55, title="Local Clock State", source=Source.MEP_
     season = bits(4, 7, "active season", vci="M", note="printed 0 to 3; BT50 allows 12")
 
 
-__all__ = ["Clock", "ClockState", "TimeOffset"]
+__all__ = [
+    "Calendar",
+    "Clock",
+    "ClockState",
+    "DimensionTimeTou",
+    "NonRecurringDate",
+    "RecurringDate",
+    "SeasonSchedule",
+    "TierSwitch",
+    "TimeOffset",
+]
