@@ -30,7 +30,7 @@ from enum import Enum, auto
 from typing import Final
 
 from osgp.errors import DecodeError, EncodeError, LocalProtocolError, RemoteProtocolError
-from osgp.lon import Completed, Event, Outgoing, Received, ResponseReceived, Stack
+from osgp.lon import Completed, Event, Outgoing, Received, ResponseReceived, Service, Stack
 
 from . import forwarding
 from .message import REQUEST_CODE, Request
@@ -274,7 +274,10 @@ class Repeater:
             self._actions[action](relay, now)
 
     def _send(self, relay: _Relay, now: float) -> None:
-        self._send_copy(relay, now)
+        copy = relay.copy
+        repeated = copy is not None and copy.service is not Service.UNACKD
+        if not repeated:
+            self._send_copy(copy, now)
         handle = self._submit(relay.outgoing, now)
         if handle is None:
             self.statistics.refused += 1
@@ -282,13 +285,16 @@ class Repeater:
             return
         relay.handle = handle
         self._relays[handle] = relay
+        if repeated:
+            self._send_copy(copy, now)
         if relay.remaining:
             self.statistics.forwarded += 1
         else:
             self.statistics.delivered += 1
 
-    def _send_copy(self, relay: _Relay, now: float) -> None:
-        handle = None if relay.copy is None else self._submit(relay.copy, now)
+    def _send_copy(self, copy: Outgoing | None, now: float) -> None:
+        """A repeated copy comes second, so that it gets another number than the relay has."""
+        handle = None if copy is None else self._submit(copy, now)
         if handle is not None:
             self._copies.add(handle)
             self.statistics.copied += 1

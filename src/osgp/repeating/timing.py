@@ -73,7 +73,12 @@ class Timing(msgspec.Struct, frozen=True):
 
 
 def timings(
-    hops: int, frame_time: float, *, retry: int = 3, target_retry: int = 3
+    hops: int,
+    frame_time: float,
+    *,
+    retry: int = 3,
+    target_retry: int = 3,
+    authenticated: bool = False,
 ) -> tuple[Timing, Timing]:
     """Timing of the hops and of the agent for a chain of `hops` over a line.
 
@@ -82,10 +87,11 @@ def timings(
     and outlasts all tries of the agent. Raises EncodeError when no timer is long enough.
     """
     exchange = 2 * frame_time
+    rounds = 2 if authenticated else 1
     target = Timing.of_at_least(exchange, target_retry)
     if target.long_timer:
         raise EncodeError("an agent has no long timer", field="timer_code")
-    outlast = (target.longest(None) + exchange) / (retry + 1)
+    outlast = (target.longest(None, authenticated=authenticated) + exchange) / (retry + 1)
     first_code = FIRST_LONG_STEPPED if hops > 1 else 0
-    hop = Timing.of_at_least(max(exchange * (hops + 1), outlast), retry, first_code)
+    hop = Timing.of_at_least(max(rounds * exchange * (hops + 1), outlast), retry, first_code)
     return hop, target
