@@ -112,7 +112,14 @@ def declared(record: type[R], dims: Dims, **values: Any) -> R:
 
     For layouts of fixed size. Raises DimensionError for others.
     """
-    made: R = _template(record, dims).with_(**values)
+    template: R = _template(record, dims)
+    return filled(template, **values)
+
+
+def filled(blank: R, **values: Any) -> R:
+    """`blank` with `values`, less those that this firmware's layout does not have."""
+    there = {name: value for name, value in values.items() if getattr(blank, name) is not None}
+    made: R = blank.with_(**there)
     return made
 
 

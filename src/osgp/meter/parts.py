@@ -225,6 +225,12 @@ class Parts:
             if recorder.clock_set(old, reading, values, summer):
                 self._profile_overflow(reading)
 
+    def clear_alarms(self, *, power_failure: bool, alarms: frozenset[int]) -> None:
+        """Clear latched alarms of BT03."""
+        condition = self.condition
+        failed = condition.power_failed and not power_failure
+        self._change(power_failed=failed, alarms=condition.alarms - alarms)
+
     def reprogrammed(self, now: float) -> None:
         """Log that somebody changed the meter's place in the network."""
         self.log.append(self.clock.reading(now), REPROGRAMMED, 0, PLC_USER)

@@ -32,6 +32,7 @@ from osgp.spec.procedures.basic import (
     UpdateLastReadEntry,
 )
 from osgp.spec.procedures.clock import ChangeSystemClockByDelta
+from osgp.spec.procedures.device import ClearAlarms
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
 from osgp.wire import NO_DIMS, Record, bind
 
@@ -46,8 +47,11 @@ USERS: Final = {"OMAK": PLC_USER, "AES": PLC_USER, "MAK": 0xFFFD, "MBK": 0xFFFD}
 FIRST_SET, LAST_SET, ALL_SETS, HISTORY_LOG, EVERYTHING = 3, 6, 7, 8, 255
 """Lists as BP04 and BP05 number them (`osgp.spec.procedures.basic.LISTS`)."""
 
-ON_COMPLETION, ON_EXCEPTION, NONE = 0, 1, 2
-"""Response handling (`osgp.spec.codes.RESPONSE_HANDLING`)."""
+ON_COMPLETION, ON_EXCEPTION, AT_ONCE = 0, 1, 3
+"""Response handling (`osgp.spec.codes.RESPONSE_HANDLING`); 2 posts no response."""
+
+POWER_FAILURE_BIT: Final = 11
+"""Bit of BT03's standard status."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -134,10 +138,20 @@ def _change_clock(parts: Parts, call: Call, reading: float) -> None:
     parts.set_clock(call.now, reading, call.user)
 
 
+def _clear_alarms(parts: Parts, call: Call) -> None:
+    """Alarms that last as long as their cause, such as unread entries, cannot be cleared."""
+    parameters: ClearAlarms = call.parameters
+    parts.clear_alarms(
+        power_failure=POWER_FAILURE_BIT in parameters.standard_status,
+        alarms=parameters.manufacturer_alarms,
+    )
+
+
 HANDLERS: Final[dict[int, Handler]] = {
     4: _reset_list_pointers,
     5: _update_last_read_entry,
     10: _set_date_and_time,
+    EXTENDED + 3: _clear_alarms,
     EXTENDED + 16: _change_by_delta,
 }
 """Procedures that this meter has, by number."""
@@ -188,21 +202,23 @@ class Procedures:
         declaration = procedures[request.procedure]
         if key not in declaration.info.call:
             raise NoAuthorization
-        parameters = _parameters(declaration, request.parameters)
+        parameters = self._parameters(declaration, request.parameters)
         answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now))
         return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
 
+    def _parameters(self, declaration: type[Procedure], given: bytes) -> Record:
+        try:
+            return declaration.bind(self._parts.dims).decode(given)
+        except DecodeError as error:
+            raise InvalidParameter(str(error)) from error
+
 
 _RESPONSE: Final = ProcedureResponse.bind()
-_POSTED: Final = {True: {ON_COMPLETION, 3}, False: {ON_COMPLETION, ON_EXCEPTION, 3}}
+_POSTED: Final = {
+    True: {ON_COMPLETION, AT_ONCE},
+    False: {ON_COMPLETION, ON_EXCEPTION, AT_ONCE},
+}
 """Response handlings that post an answer, by success."""
-
-
-def _parameters(declaration: type[Procedure], given: bytes) -> Record:
-    try:
-        return declaration.bind().decode(given)
-    except DecodeError as error:
-        raise InvalidParameter(str(error)) from error
 
 
 def _stored(parts: Parts) -> Last:

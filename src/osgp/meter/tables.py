@@ -20,8 +20,9 @@ from osgp.errors import (
     InsufficientSecurityClearance,
     OperationNotPossible,
 )
+from osgp.meter.constants import CONSTANT
 from osgp.meter.dims import FIRST_DATA_SET, SetUp, dimensions
-from osgp.meter.images import CONSTANT, PRODUCERS
+from osgp.meter.images import PRODUCERS
 from osgp.meter.parts import Parts
 from osgp.meter.procedures import HANDLERS, Procedures
 from osgp.spec.declare import EXTENDED, Table, table_name, tables

@@ -153,7 +153,11 @@ class Asker:
 
     def call(self, number: int, sequence: int, handling: int = 0, **parameters: Any) -> Any:
         """Run a procedure and read BT08."""
-        data = procedures[number].bind().encode(procedures[number].make(**parameters))
+        data = (
+            procedures[number]
+            .bind(self.device.parts.dims)
+            .encode(procedures[number].make(**parameters))
+        )
         return self.initiate(number, sequence, data, handling)
 
     def initiate(self, number: int, sequence: int, data: bytes = b"", handling: int = 0) -> Any:
