@@ -114,6 +114,12 @@ def copy(event: Received, request: Request, config: NodeConfig) -> Outgoing | No
     return msgspec.structs.replace(whole, service=service, tid=None)
 
 
+def longest(outgoing: Outgoing) -> float:
+    """Seconds that a message takes with all its tries, once it is its turn."""
+    timing = Timing(outgoing.retry, outgoing.timer_code, outgoing.long_timer)
+    return timing.longest(None, authenticated=outgoing.authenticated) + outgoing.extra_last_wait
+
+
 def _inherited_tid(event: Received) -> int | None:
     """Unacknowledged requests have no number to inherit."""
     return None if event.service is Service.UNACKD else event.tid

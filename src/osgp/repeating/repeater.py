@@ -4,7 +4,7 @@ A relay is one request on its way through this node:
 
     NEW ──ROOM──▶ SENT ──RESPONSE──▶ ANSWERED ──DONE or GIVEN_UP──▶ OVER
      └──FULL──▶ HELD ─┘│└─DONE (4D) or GIVEN_UP, REFUSED (4C)─────────┘
-                       └─SUPERSEDED──▶ CANCELLED ──DONE or GIVEN_UP──▶ OVER
+                       └─SUPERSEDED, OVERDUE (4C)──▶ CANCELLED ──DONE or GIVEN_UP──▶ OVER
 
 SENT is one transaction of the stack: to the next hop if hops are listed, else (as the agent) to
 the target. Its response is handed back as it is, as the response of the transaction it belongs
@@ -13,11 +13,12 @@ answers of a broadcast are dropped.
 
 Without a free buffer a relay is HELD until one is, for one second at most; then it fails. A new
 request supersedes an unfinished one of the same sender, which can no longer be answered: a source
-has one transaction at a time with its first hop.
+has one transaction at a time with its first hop. A relay that the stack keeps back for longer than
+all its tries take is OVERDUE: its source has given up, and the target must not act on it later.
 
 No path repeats without end. Each hop shortens the list, of 8 hops at most; a list that names a
 node twice, the sender or this node is refused; what a relay sends is tried as often as its tx
-control says; HELD has a deadline; every other state waits for the one Completed of its
+control says; HELD and SENT have a deadline; the other states wait for the one Completed of their
 transaction. What cannot be read is dropped without an answer, for no count in it can be trusted;
 what can be read but not done is answered with 4C.
 """
@@ -64,6 +65,8 @@ class Input(Enum):
     DONE = auto()
     GIVEN_UP = auto()
     SUPERSEDED = auto()
+    OVERDUE = auto()
+    """Still not over when all its tries should be."""
 
 
 Action = str
@@ -78,12 +81,17 @@ TRANSITIONS: dict[tuple[State, Input], tuple[State, tuple[Action, ...]]] = {
     (State.SENT, Input.DONE): (State.OVER, ("release", "succeed")),
     (State.SENT, Input.GIVEN_UP): (State.OVER, ("release", "fail")),
     (State.SENT, Input.SUPERSEDED): (State.CANCELLED, ("cancel",)),
+    (State.SENT, Input.OVERDUE): (State.CANCELLED, ("cancel", "fail")),
     (State.ANSWERED, Input.DONE): (State.OVER, ("release",)),
     (State.ANSWERED, Input.GIVEN_UP): (State.OVER, ("release",)),
     (State.CANCELLED, Input.DONE): (State.OVER, ("release",)),
     (State.CANCELLED, Input.GIVEN_UP): (State.OVER, ("release",)),
 }
 """(state, input) -> (next state, actions). What is not listed is ignored."""
+
+
+EXPIRY = {State.HELD: Input.EXPIRED, State.SENT: Input.OVERDUE}
+"""What the deadline of a relay means by its state; in the others it has none."""
 
 
 @dataclass(slots=True)
@@ -102,6 +110,7 @@ class RepeaterStatistics:
     unauthenticated: int = 0
     out_of_buffers: int = 0
     superseded: int = 0
+    overdue: int = 0
 
 
 @dataclass(slots=True)
@@ -188,13 +197,16 @@ class Repeater:
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is needed next; the stack has timers of its own."""
-        return min((relay.deadline for relay in self._held), default=None)
+        timed = [relay.deadline for relay in self._unfinished() if relay.state in EXPIRY]
+        return min(timed, default=None)
 
     def handle_timer(self, now: float) -> None:
-        """Fails what has waited too long for a buffer."""
-        for relay in [each for each in self._held if each.deadline <= now]:
-            self.statistics.out_of_buffers += 1
-            self._step(relay, Input.EXPIRED, now)
+        """Fails what has waited too long, for a buffer or for the stack."""
+        due = [each for each in self._unfinished() if each.deadline <= now]
+        for relay in [each for each in due if each.state in EXPIRY]:
+            self.statistics.out_of_buffers += relay.state is State.HELD
+            self.statistics.overdue += relay.state is State.SENT
+            self._step(relay, EXPIRY[relay.state], now)
 
     # --- what is taken on --------------------------------------------------------------------
 
@@ -241,7 +253,8 @@ class Repeater:
             return
         sender = sender_of(event)
         for relay in [each for each in self._unfinished() if each.sender == sender]:
-            if relay.event.token is not None:
+            if relay.event.token is not None and (relay.state, Input.SUPERSEDED) in TRANSITIONS:
+                self.statistics.superseded += 1
                 self._step(relay, Input.SUPERSEDED, now)
 
     def _unfinished(self) -> Iterator[_Relay]:
@@ -284,6 +297,7 @@ class Repeater:
             self._step(relay, Input.REFUSED, now)
             return
         relay.handle = handle
+        relay.deadline = now + forwarding.longest(relay.outgoing) + HOLD_TIME
         self._relays[handle] = relay
         if repeated:
             self._send_copy(copy, now)
@@ -326,7 +340,6 @@ class Repeater:
 
     def _cancel(self, relay: _Relay, now: float) -> None:
         assert relay.handle is not None
-        self.statistics.superseded += 1
         self._stack.cancel(relay.handle, now)
 
     def _release(self, relay: _Relay, now: float) -> None:

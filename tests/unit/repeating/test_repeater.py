@@ -11,14 +11,18 @@ from osgp.lon import (
     Completed,
     Destination,
     Group,
+    Lpdu,
     NeuronId,
     NodeState,
+    Npdu,
     Outgoing,
     PduType,
     ResponseReceived,
     Service,
+    Spdu,
     SubnetNode,
 )
+from osgp.lon.tpdu import SpduType
 from osgp.repeating import (
     Broken,
     Chain,
@@ -37,7 +41,7 @@ from osgp.repeating import (
 )
 from osgp.repeating.repeater import HOLD_TIME, TRANSITIONS, Input, State
 
-from .line import FRAME_TIME, SHARED_KEY, Line, Node, Sent, configured, neuron, node, street
+from .line import DOMAIN, FRAME_TIME, SHARED_KEY, Line, Node, Sent, configured, neuron, node, street
 
 QUESTION = b"\x05\xaa\xbb"
 ANSWER = b"\x25\x00\x05\xaa\xbb"
@@ -260,6 +264,17 @@ def test_a_group_behind_repeaters_answers() -> None:
     assert ask(line, chain_over(line, Group(7, 1))) == Responded(ANSWER)
 
 
+def test_the_first_answer_of_a_group_goes_back_and_the_rest_is_waited_for() -> None:
+    """The other member is silent, so that the agent's transaction fails in the end."""
+    line = row(2)
+    line.target.stack.config.addresses[0] = AddressEntry.of_group(7, 2, 1)
+    line.target.stack.reindex()
+    chain = chain_over(line, Group(7, 2))
+    assert ask(line, chain) == Responded(ANSWER)
+    statistics = line.nodes[2].repeater.statistics
+    assert (statistics.responses, statistics.failed) == (1, 0)
+
+
 # --- buffers ---------------------------------------------------------------------------------
 
 
@@ -315,6 +330,28 @@ def test_a_new_request_supersedes_the_unfinished_one() -> None:
     assert len(tries) == 1
 
 
+def test_an_answer_that_crosses_the_new_request_is_dropped() -> None:
+    """Both are in the stack before the repeater sees either."""
+    line, first, second = crowded(8)
+    repeater = line.nodes[1]
+    stack = line.nodes[0].stack
+    handle = send_via(stack, first, QUESTION, Service.REQUEST, line.now)
+    line.run(1.5 * FRAME_TIME)
+    stack.cancel(handle, line.now)
+    send_via(stack, second, QUESTION, Service.REQUEST, line.now)
+    (request,) = stack.frames_to_send(line.now)
+    number = line.sent[-1].lpdu.npdu.pdu[0] & 0x0F
+    response = Spdu(SpduType.RESPONSE, number, ANSWER)
+    npdu = Npdu(PduType.SPDU, SubnetNode(1, 4), SubnetNode(1, 2), DOMAIN, response.encode())
+    repeater.stack.receive_frame(request.data, line.now)
+    repeater.stack.receive_frame(Lpdu(False, False, 0, npdu).encode(), line.now)
+    repeater.drain(line.now)
+    assert repeater.repeater.statistics.superseded == 1
+    assert repeater.repeater.statistics.responses == 0
+    sent = [Lpdu.decode(out.data) for out in repeater.stack.frames_to_send(line.now)]
+    assert [lpdu.npdu.destination for lpdu in sent] == [SubnetNode(1, 5)]
+
+
 def test_a_held_request_is_superseded_too() -> None:
     line, first, second = crowded(1)
     send_via(line.nodes[2].stack, first, QUESTION, Service.REQUEST, line.now)
@@ -329,6 +366,21 @@ def test_a_held_request_is_superseded_too() -> None:
     assert line.nodes[1].repeater.statistics.out_of_buffers == 0
     line.run(0.2)
     assert line.nodes[1].repeater.statistics.out_of_buffers == 1
+
+
+def test_a_request_that_the_stack_keeps_back_too_long_never_reaches_the_target() -> None:
+    """Its source has given up: the target must not act on it when the way is free again."""
+    line = crowded(8)[0]
+    hops = (Hop(SubnetNode(1, 2)),)
+    slow = Chain(hops, SubnetNode(1, 4), Timing(3, 15), Timing(3, 15))
+    quick = Chain(hops, SubnetNode(1, 4), Timing(3, 13), Timing(0, 10))
+    send_via(line.nodes[0].stack, slow, b"\x05slow", Service.REQUEST, line.now)
+    line.run(0.01)
+    send_via(line.nodes[2].stack, quick, b"\x05quick", Service.REQUEST, line.now)
+    line.run(60.0)
+    assert line.nodes[2].responses() == [b"\x4c\x00"]
+    assert line.nodes[1].repeater.statistics.overdue == 1
+    assert [each.apdu for each in line.nodes[3].received()] == [b"\x05slow"]
 
 
 # --- keys ------------------------------------------------------------------------------------
