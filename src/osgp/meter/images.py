@@ -10,47 +10,28 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from osgp.meter.clockwork import ltime, weekday
-from osgp.meter.dims import (
-    ROLLOVER,
-    SetUp,
-    declared,
-    filled,
-)
+from osgp.meter.dims import ROLLOVER, declared, filled
 from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
 from osgp.meter.parts import RATED_VOLTAGE, Parts
 from osgp.meter.profile import Recorder, block_start
 from osgp.spec.declare import EXTENDED
-from osgp.spec.tables.general import (
-    EndDeviceModeStatus,
-    GeneralManufacturerIdentification,
-)
+from osgp.spec.tables.general import EndDeviceModeStatus, GeneralManufacturerIdentification
 from osgp.spec.tables.identity import DeviceIdentification
-from osgp.spec.tables.load_profile import (
-    DataSetStatus,
-    LoadProfileStatus,
-)
+from osgp.spec.tables.load_profile import DataSetStatus, LoadProfileStatus
 from osgp.spec.tables.load_profile_internal import (
     DataSetInternals,
     LoadProfileInternalConfiguration,
 )
 from osgp.spec.tables.logs import HistoryEntry, HistoryLogData
-from osgp.spec.tables.registers import (
-    CurrentRegisterData,
-    PresentRegisterData,
-    RegisterBlock,
-)
+from osgp.spec.tables.registers import CurrentRegisterData, PresentRegisterData, RegisterBlock
 from osgp.spec.tables.system import SystemInformation
 from osgp.spec.tables.time_tou import Clock, ClockState, TimeOffset
 from osgp.wire import Record, Time
 
-Constant = Callable[[SetUp], Record]
 Producer = Callable[[Parts, float], Record]
 
 _TOTALS_ONLY: Final = frozenset({4, 5, 26, 27, 28})
 """Summations without a part in any tier: outages, pulse inputs, errors (MEP guide, BT23)."""
-_MANUFACTURER_BITS: Final = 19 * 8
-_FIXED_SECTION: Final = 41
-_REQUIRED_SECTION: Final = 9
 _CHANNELS: Final = 8
 _SWITCH: Final = (2, 0, 0)
 """Local time at which daylight saving begins in central Europe."""

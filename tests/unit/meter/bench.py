@@ -69,7 +69,7 @@ class Asker:
     """A node that commissions a meter and talks to it; `now` moves on with each frame."""
 
     def __init__(self, device: VirtualMeter, now: float = START, key: bytes = OMAK) -> None:
-        self.device, self.now = device, now
+        self.device, self.now, self.step = device, now, 0.25
         entry = DomainEntry(DOMAIN, ASKER.subnet, ASKER.node)
         config = NodeConfig(bytes(6), domains=[entry, DomainEntry(valid=False)])
         config.state = NodeState.CONFIGURED_ONLINE
@@ -85,7 +85,7 @@ class Asker:
     def exchange(self) -> None:
         """Carry all frames that are waiting, both ways, until none is left."""
         while True:
-            self.now += 0.25
+            self.now += self.step
             out = self.stack.frames_to_send(self.now)
             back = self.device.frames_to_send(self.now)
             if not out and not back:
