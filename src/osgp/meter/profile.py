@@ -17,7 +17,7 @@ Setting the clock (`Source.PROJECT` where the guide is silent):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntFlag
+from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
@@ -36,10 +36,9 @@ NO_FLAG, PARTIAL, LONG = 0, 2, 3
 """Channel statuses (`osgp.spec.codes.CHANNEL_STATUS`)."""
 
 
-class Common(IntFlag):
+class Common(IntEnum):
     """Bits of the common status (`osgp.spec.codes.COMMON_STATUS`)."""
 
-    NONE = 0
     SUMMER = 1
     POWER_FAILED = 2
     CLOCK_FORWARD = 4
@@ -118,7 +117,7 @@ class Recorder:
         """Close the interval in progress with its values. True if unread data was lost now."""
         return self._close(values, summer)
 
-    def mark(self, common: Common, channel: int = NO_FLAG) -> None:
+    def mark(self, common: int, channel: int = NO_FLAG) -> None:
         """Something happens to the interval in progress."""
         state = self.state
         ranks = CHANNEL_STATUS_PRECEDENCE
