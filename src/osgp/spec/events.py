@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from .codes import Codes
+from .firmware import Releases, since
 
 MANUFACTURER_EVENTS: Final = 64
 """Number of the event that goes with manufacturer alarm 0."""
@@ -68,6 +69,16 @@ MANUFACTURER_ALARMS: Final[Codes] = dict(
     )
 )
 """Bits of BT03's manufacturer alarms, from byte 4 on."""
+
+ALARMS_SINCE: Final[dict[int, Releases]] = (
+    dict.fromkeys(range(16, 22), since("2.10"))
+    | dict.fromkeys(range(22, 30), since("2.12", "3.01"))
+    | {30: since("3.10"), 31: since("3.30"), 32: since("3.60"), 33: since("3.70")}
+    | {34: since("2.04", "2.13", "3.13", "3.80")}
+    | dict.fromkeys(range(35, 38), since("4.10"))
+    | {38: since("4.20"), 39: since("4.20"), 40: since("4.30")}
+)
+"""First firmware of manufacturer alarms that did not exist from the beginning."""
 
 EXTENDED_ALARMS: Final[Codes] = {
     0: "load profile 2 has unread entries",

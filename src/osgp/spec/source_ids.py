@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from .codes import Codes
+from .units import in_base
 
 MAPPED: Final = range(112, 164)
 """Ids that ET66 maps to extended ones: 112 + its entry."""
@@ -26,6 +27,10 @@ class Quantity(msgspec.Struct, frozen=True):
     number: int
     name: str
     unit: str = ""
+
+    def scaled(self, stored: int) -> tuple[float, str]:
+        """A stored value in its base unit: mV as V, thousandths as 1."""
+        return in_base(stored, self.unit)
 
 
 class ExtendedSource(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ class SetTariff(
     """Overrides the calendar's tier."""
 
     tier = uint8("tier, 255 = back to the calendar")
-    indefinitely = uint8("0 = until the next switch, 1 = for good")
+    indefinitely = uint8("how long", enum={0: "until the next switch", 1: "for good"})
 
 
 class PrepayCredit(Record):
@@ -69,8 +69,8 @@ class SwitchMaximumLevel(
 ):
     """Makes the secondary level of ET05 apply, or the primary one again."""
 
-    level = uint8("0 primary, 1 secondary")
-    duration = uint32("0 = until changed", unit="s")
+    level = uint8("level", enum={0: "primary", 1: "secondary"})
+    duration = uint32("how long, 0 = until changed", unit="s")
 
 
 class RemoteDisconnectRequest(
@@ -107,7 +107,7 @@ class ScheduleDisconnectLockOpen(
     """Opens and locks the disconnect for a time."""
 
     start = nested(LTimeDate, "when, UTC")
-    duration = uint32("0 = no end", unit="min")
+    duration = uint32("how long, 0 = no end", unit="min")
 
 
 class ControlOutputSettingsProcedure(

@@ -23,6 +23,8 @@ from osgp.wire import (
 
 BT00 = Ref("BT00")
 
+TEST_OUTPUTS = {0: "S0 output", 1: "relay 1", 2: "relay 2", 3: "buzzer", 4: "backlight"}
+
 KEY_BYTES = 12
 """Bytes of a power line key (OMAK)."""
 
@@ -116,7 +118,7 @@ class WriteSingleBit(
     table_number = uint16("table")
     offset = uint24("byte")
     bit = uint8("bit, 0 = least significant")
-    value = uint8("0 or 1")
+    value = uint8("new value", enum={0: "0", 1: "1"})
 
 
 class ChangePlcEncryptionKey(
@@ -141,7 +143,7 @@ class AddRemoveGroupId(
 ):
     """Joins or leaves a group of broadcasts; see ET33."""
 
-    add = uint8("1 = join, 0 = leave")
+    add = uint8("what to do", enum={0: "leave", 1: "join"})
     group_id = uint16("group")
 
 
@@ -154,7 +156,7 @@ class EnableDisableBattery(
 ):
     """Connects the battery, or spares it in storage."""
 
-    enable = uint8("1 = use, 0 = spare")
+    enable = uint8("what to do", enum={0: "spare", 1: "use"})
 
 
 class DiagnosticCounters(Record):
@@ -173,13 +175,13 @@ class ReadWriteDiagnosticCounters(
 ):
     """Reads the counters of the transceiver, and clears them on request."""
 
-    clear = uint8("1 = clear them afterwards")
+    clear = uint8("what to do then", enum={0: "keep", 1: "clear"})
 
 
 class FeatureResult(Record):
     """What became of a feature."""
 
-    state = uint8("1 = active now")
+    state = uint8("state", enum={0: "refused", 1: "active"})
 
 
 class ActivateFeature(
@@ -220,9 +222,9 @@ class IoControl(
 ):
     """Drives an output for a test."""
 
-    output = uint8("0 S0 output, 1 and 2 relays, 3 buzzer, 4 backlight")
-    state = uint8("0 off, 1 on, 2 pulse")
-    duration = uint16("0 = until changed", unit="s")
+    output = uint8("output", enum=TEST_OUTPUTS)
+    state = uint8("state", enum={0: "off", 1: "on", 2: "pulse"})
+    duration = uint16("how long, 0 = until changed", unit="s")
 
 
 __all__ = [

@@ -33,7 +33,7 @@ class ConfigureLoadProfile(
 ):
     """Sets up a data set anew, which empties it; with no channels it only empties it."""
 
-    data_set = uint8("1 to 4")
+    data_set = uint8("data set, 1 to 4")
     configuration_id = uint32("the host's id of this set-up, ET21")
     number_of_blocks = uint16("blocks; 0 = as memory allows")
     intervals_per_block = uint16("intervals in a block; 0 = a day")
@@ -158,7 +158,7 @@ class DemandResetProcedure(
 ):
     """Copies BT23 to BT25 and ET41, then starts demands anew."""
 
-    with_self_read = uint8("1 = a self-read too")
+    with_self_read = uint8("also", enum={0: "nothing", 1: "a self-read"})
 
 
 __all__ = [

@@ -44,7 +44,7 @@ class RemoveMepDevice(
 ):
     """Takes a device out of ET13 and ET14."""
 
-    action = uint8("0: its primary address becomes 0; 1: 250", vci="H")
+    action = uint8("primary address it gets", enum={0: "0", 1: "250"}, vci="H")
     device_handle = uint16("handle as in ET14, 65535 = all", vci="H")
 
 
@@ -147,7 +147,7 @@ class MepTransactionLock(
 ):
     """Keeps the other MEP client from ET52 and ET53."""
 
-    lock = uint8("1 = lock, 0 = unlock", vci="H")
+    lock = uint8("what to do", enum={0: "unlock", 1: "lock"}, vci="H")
 
 
 __all__ = [

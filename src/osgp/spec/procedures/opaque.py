@@ -8,7 +8,7 @@ from osgp.spec.source import Source
 from osgp.wire import rest
 
 
-class ManufacturerSpecific00(
+class ManufacturerProcedure00(
     Procedure,
     number=2048,
     title="Manufacturer Specific",
@@ -21,7 +21,7 @@ class ManufacturerSpecific00(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific04(
+class ManufacturerProcedure04(
     Procedure,
     number=2052,
     title="Manufacturer Specific",
@@ -33,7 +33,7 @@ class ManufacturerSpecific04(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific05(
+class ManufacturerProcedure05(
     Procedure,
     number=2053,
     title="Manufacturer Specific",
@@ -45,7 +45,7 @@ class ManufacturerSpecific05(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific07(
+class ManufacturerProcedure07(
     Procedure,
     number=2055,
     title="Manufacturer Specific",
@@ -57,7 +57,7 @@ class ManufacturerSpecific07(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific14(
+class ManufacturerProcedure14(
     Procedure,
     number=2062,
     title="Manufacturer Specific",
@@ -69,7 +69,7 @@ class ManufacturerSpecific14(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific45(
+class ManufacturerProcedure45(
     Procedure,
     number=2093,
     title="Manufacturer Specific",
@@ -81,7 +81,7 @@ class ManufacturerSpecific45(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific46(
+class ManufacturerProcedure46(
     Procedure,
     number=2094,
     title="Manufacturer Specific",
@@ -93,7 +93,7 @@ class ManufacturerSpecific46(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific47(
+class ManufacturerProcedure47(
     Procedure,
     number=2095,
     title="Manufacturer Specific",
@@ -105,7 +105,7 @@ class ManufacturerSpecific47(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific48(
+class ManufacturerProcedure48(
     Procedure,
     number=2096,
     title="Manufacturer Specific",
@@ -117,7 +117,7 @@ class ManufacturerSpecific48(
     parameters = rest("manufacturer specific")
 
 
-class ManufacturerSpecific49(
+class ManufacturerProcedure49(
     Procedure,
     number=2097,
     title="Manufacturer Specific",
@@ -130,14 +130,14 @@ class ManufacturerSpecific49(
 
 
 __all__ = [
-    "ManufacturerSpecific00",
-    "ManufacturerSpecific04",
-    "ManufacturerSpecific05",
-    "ManufacturerSpecific07",
-    "ManufacturerSpecific14",
-    "ManufacturerSpecific45",
-    "ManufacturerSpecific46",
-    "ManufacturerSpecific47",
-    "ManufacturerSpecific48",
-    "ManufacturerSpecific49",
+    "ManufacturerProcedure00",
+    "ManufacturerProcedure04",
+    "ManufacturerProcedure05",
+    "ManufacturerProcedure07",
+    "ManufacturerProcedure14",
+    "ManufacturerProcedure45",
+    "ManufacturerProcedure46",
+    "ManufacturerProcedure47",
+    "ManufacturerProcedure48",
+    "ManufacturerProcedure49",
 ]

@@ -196,7 +196,9 @@ class MeterConfiguration(
     mvd_sag = uint8("sag below", unit="%", default=90, since=QUALITY)
     mvd_swell = uint8("swell above", unit="%", default=110, since=QUALITY)
     energy_register_unit = uint8("Wh or varh for each count: 1, 10, 100", since=QUALITY)
-    house_icon_control = bits(0, 1, "0 nobody, 1 MEP1, 2 MEP2", since=LATER)
+    house_icon_control = bits(
+        0, 1, "who controls the house icon", enum={0: "nobody", 1: "MEP1", 2: "MEP2"}, since=LATER
+    )
     m_bus_auto_confirmation = flag(2, "new devices confirm themselves", since=since("4.30"))
     enable_optical_dos_timer = flag(
         0, "long optical sessions are ended", vci="H", starts=True, since=LATER
@@ -223,7 +225,12 @@ class MeterConfiguration(
     magnetic_tamper_duration = uint16(
         "least duration, 0 = never", unit="s", default=10, vci="H", since=LATER
     )
-    va_calculation_method = uint8("0: V times I; 1: from W and var", vci="H", since=LATER)
+    va_calculation_method = uint8(
+        "how apparent power is found",
+        enum={0: "V times I", 1: "from W and var"},
+        vci="H",
+        since=LATER,
+    )
     bev_load_profile_lock = flag(0, "the primary data set is locked", word=16, vci="H", since=LATER)
     reverse_energy_alarm_current_high = uint8("bits 16 to 23 of that current", vci="H", since=LATER)
 
@@ -265,7 +272,7 @@ class RelayConfiguration(Record):
     """How a control relay is operated."""
 
     group_ids = array(uint16(), 5, "groups it listens to")
-    mode = bits(0, 2, "0 standard, 1 load management", vci="H")
+    mode = bits(0, 2, "mode of the relay", enum={0: "standard", 1: "load management"}, vci="H")
     require_explicit_heartbeat = flag(3, "only explicit signs of life count", vci="H")
     heartbeat_interval = uint16("sign of life due in, 0 = none", unit="min", vci="H")
     maintenance_entry = bits(0, 1, "enters maintenance", enum=MAINTENANCE_ENTRIES, vci="H")

@@ -31,7 +31,12 @@ ACCUMULATORS = 8
 class RelaySettings(Record):
     """How a control relay follows the time-based calendar."""
 
-    mode = bits(0, 2, "0 none, 1 all days, 2 by weekday, 3 by season")
+    mode = bits(
+        0,
+        2,
+        "use of the calendar",
+        enum={0: "none", 1: "all days", 2: "by weekday", 3: "by season"},
+    )
     follow_tier = flag(3, "closed in tiers of the mask")
     randomize = flag(4, "operations are spread at random")
     tier_mask = uint8("tiers in which it is closed, one bit each")
@@ -81,7 +86,7 @@ class MaximumLevelControl(
 ):
     """State of the limits and of prepayment."""
 
-    active_level = uint8("0 primary, 1 secondary")
+    active_level = uint8("level in force", enum={0: "primary", 1: "secondary"})
     level_exceeded = flag(0, "the level is exceeded now")
     disconnected_by_level = flag(1, "the disconnect was opened by a level")
     disconnected_by_prepay = flag(2, "the disconnect was opened for lack of credit")

@@ -32,7 +32,9 @@ class GeneralConfiguration(
     data_order = bits(0, 0, "byte order of numbers, 0 = least significant first", vci="P")
     char_format = bits(1, 3, "character set", enum=CHAR_FORMATS, default=1, vci="P")
     time_format = bits(0, 2, "date layout, 2 = one UINT8 each", default=2, vci="F", starts=True)
-    data_access_method = bits(3, 4, "1 = partial access by offset and count", default=1, vci="F")
+    data_access_method = bits(
+        3, 4, "how parts are read", enum={1: "offset and count"}, default=1, vci="F"
+    )
     identification_format = bits(
         5, 5, "format of identifiers", enum=IDENTIFICATION_FORMATS, default=1, vci="P"
     )

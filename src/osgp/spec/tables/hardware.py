@@ -51,6 +51,24 @@ HARDWARE_OPTIONS = {
 }
 """Pulse inputs not in 4.x; 7 from 4.30; 22 modules; 23 from 4.0."""
 
+BANK_STATES = {
+    0: "empty",
+    1: "loading",
+    2: "complete",
+    3: "verified",
+    4: "running",
+    5: "bad",
+}
+BOARDS = {
+    0: "none",
+    1: "wireless",
+    2: "wired",
+    3: "PLC",
+    4: "modem",
+    5: "PLC A band",
+    6: "PLC G3",
+}
+PORTS = {1: "MEP", 2: "M-Bus", 3: "PLC", 4: "modem", 5: "optical"}
 BATTERIES = {0: "none", 1: "standard", 2: "reserved", 3: "supercap"}
 LINE_SENSORS = {0: "shunt", 1: "PCB coil"}
 NEUTRAL_SENSORS = {0: "shunt", 1: "PCB coil", 2: "earth fault transformer"}
@@ -75,7 +93,7 @@ class RtcCalibration(
 class CodeBank(Record):
     """One firmware image."""
 
-    state = uint8("0 empty, 1 loading, 2 complete, 3 verified, 4 running, 5 bad")
+    state = uint8("state of the image", enum=BANK_STATES)
     program_id = octets(8, "program id of the image")
     image_length = uint32("the image", unit="bytes")
     image_crc = uint16("CRC of the image")
@@ -103,8 +121,8 @@ class CodeBankInfo(
 class PortAssignment(Record):
     """What one communication controller's channel is connected to."""
 
-    board = uint8("0 none, 1 wireless, 2 wired, 3 PLC, 4 modem, 5 PLC A, 6 G3", vci="F")
-    port = uint8("1 MEP, 2 M-Bus, 3 PLC, 4 modem, 5 optical", vci="F")
+    board = uint8("board", enum=BOARDS, vci="F")
+    port = uint8("kind of port", enum=PORTS, vci="F")
     logical_number = uint8("number of the port", vci="F")
 
 

@@ -30,7 +30,7 @@ class CircularList(Table):
     number_of_valid_entries = uint8("entries with data", vci="M")
     last_entry_element = uint8("index of the newest entry", vci="M")
     last_entry_sequence_number = uint16("sequence number, never reset", vci="M")
-    number_of_unread_entries = uint8("entries not read", vci="M")
+    number_of_unread_entries = uint8("entries not read", vci="M,H")
 
 
 class LongCircularList(Table):
@@ -44,7 +44,7 @@ class LongCircularList(Table):
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")
     last_entry_sequence_number = uint16("sequence number, never reset", vci="M")
-    number_of_unread_entries = uint16("entries not moved to ET45", vci="M")
+    number_of_unread_entries = uint16("entries not moved to ET45", vci="M,H")
 
 
 __all__ = ["LOGS", "CircularList", "LongCircularList", "entries_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osgp.spec.access import EVERY
-from osgp.spec.codes import INTERVAL_FORMATS
+from osgp.spec.codes import INTERVAL_FORMATS, LIST_TYPES, ORDERS
 from osgp.spec.declare import Table
 from osgp.spec.dimensions import DATA_SETS
 from osgp.spec.source import Source
@@ -54,6 +54,17 @@ class DataSetSize(Record):
     interval_time = uint8("length of an interval; 84 = 24 hours", unit="min", vci="H")
 
 
+class DataSetLimit(DataSetSize):
+    """The most that one data set may have."""
+
+    number_of_blocks = uint16(
+        "most blocks", vci="P", default=21259, note="with 256 KiB; 9530 with 128 KiB"
+    )
+    number_of_intervals = uint16("most intervals in a block", vci="F", default=1440)
+    number_of_channels = uint8("most channels", vci="P", default=16)
+    interval_time = uint8("longest interval", unit="min", vci="F", default=255)
+
+
 class LoadProfileDimensions(Table):
     """What BT60 and BT61 have in common: dimensions of the B60s decade."""
 
@@ -96,6 +107,10 @@ class DimensionLoadProfile(
     note="Maxima; interval_time is printed as 255. The number of sets: see DATA_SETS.",
 ):
     """The most that BT61 may say."""
+
+    data_sets = array(
+        nested(DataSetLimit), DATA_SETS, "limits of each data set", source=Source.PROJECT
+    )
 
 
 class ActualLoadProfile(
@@ -161,11 +176,11 @@ class LoadProfileControl(
 class DataSetStatus(Record):
     """State of one data set's list of blocks."""
 
-    block_order = bits(0, 0, "order of blocks, 0 = ascending", vci="F")
+    block_order = bits(0, 0, "order of blocks", enum=ORDERS, vci="F")
     overflow = flag(1, "unread blocks were lost", vci="M", note="cleared by EP11, BP04, BP05")
-    list_type = bits(2, 2, "1 = circular", vci="F", default=1)
+    list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
     block_inhibit_overflow = flag(3, "the set stops when full", vci="F")
-    interval_order = bits(4, 4, "order of intervals, 0 = ascending", vci="F")
+    interval_order = bits(4, 4, "order of intervals", enum=ORDERS, vci="F")
     active_mode = flag(5, "the set is recording", vci="M")
     test_mode = flag(6, "test mode data", vci="P")
     number_of_valid_blocks = uint16("blocks with data", vci="M")
@@ -297,6 +312,7 @@ __all__ = [
     "ActualLoadProfile",
     "ChannelSetting",
     "DataSetControl",
+    "DataSetLimit",
     "DataSetSize",
     "DataSetStatus",
     "DimensionLoadProfile",

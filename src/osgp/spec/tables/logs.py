@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osgp.spec.access import EVERY, MEP_WRITE
-from osgp.spec.codes import USERS
+from osgp.spec.codes import LIST_TYPES, ORDERS, USERS
 from osgp.spec.declare import Table
 from osgp.spec.events import EVENT_NAMES, Occurrence, occurrence
 from osgp.spec.firmware import since
@@ -59,6 +59,14 @@ class DimensionLog(
     note="Maxima; the event counts are described as counts too, up to 64 and 152.",
 ):
     """The most that BT71 may say."""
+
+    number_of_manufacturer_event_bytes = uint8(
+        "bytes of a set of manufacturer events", unit="bytes", vci="P", default=19
+    )
+    number_of_history_entries = uint16(
+        "most entries of the history log", vci="P", default=200, note="100 or 200 by model"
+    )
+    number_of_event_entries = uint16("most entries of the event log", vci="P", default=0)
 
 
 class ActualLog(
@@ -146,14 +154,14 @@ class HistoryLogData(
 ):
     """The primary event log."""
 
-    order = bits(0, 0, "order of entries, 0 = ascending", vci="F")
+    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F")
     overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
-    list_type = bits(2, 2, "1 = circular", vci="F", default=1)
+    list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
     inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")
     last_entry_sequence_number = uint32("sequence number of the newest entry", vci="M")
-    number_of_unread_entries = uint16("entries not read", vci="M")
+    number_of_unread_entries = uint16("entries not read", vci="M/H")
     entries = array(nested(HistoryEntry), BT71.number_of_history_entries, "log entries")
 
 
@@ -170,14 +178,14 @@ class AlternateEventLog(
 ):
     """The alternate event log: what BT74 does not take."""
 
-    order = bits(0, 0, "order of entries, 0 = ascending", vci="F")
+    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F")
     overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
-    list_type = bits(2, 2, "1 = circular", vci="F", default=1)
+    list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
     inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")
     last_entry_sequence_number = uint32("of the newest entry; shared with BT74", vci="M")
-    number_of_unread_entries = uint16("entries not read", vci="M")
+    number_of_unread_entries = uint16("entries not read", vci="M/H")
     entries = array(nested(HistoryEntry), ET54.et79_entry_count, "log entries")
 
 

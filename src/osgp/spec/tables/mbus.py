@@ -42,9 +42,7 @@ DEVICE_STATES = {0: "empty", 1: "M-Bus up", 2: "M-Bus down", 3: "MEP up", 4: "ME
 class DeviceConfig(Record):
     """Set-up of one device."""
 
-    billing_read_day = uint8(
-        "of the month, 0 = first; 32 to 38 Sunday to Saturday, 39 off", vci="H"
-    )
+    billing_read_day = uint8("day of the month; 32 to 38 Sunday to Saturday, 39 off", vci="H")
     billing_read_hour = uint8("local hour", unit="h", vci="H")
     billing_read_minute = uint8("minute", unit="min", vci="H")
     billing_read_frequency = uint8("how often", enum=BILLING_FREQUENCIES, vci="H")
@@ -59,7 +57,7 @@ class MBusDeviceConfig(Record):
 
     customer_id = text(20, "customer's id of the device", vci="H")
     app_reset_parameter = uint8("parameter of the application reset", vci="H")
-    security_key_length = uint8("7 or less = no key", unit="bytes", vci="H")
+    security_key_length = uint8("length, 7 or less = no key", unit="bytes", vci="H")
     security_key = octets(32, "key; its first 8 bytes read as 0", vci="H")
     turn_around_bits = uint16("added to 330, in bit times", vci="H")
     turn_around_time = uint16("added to 50", unit="ms", vci="H")
@@ -72,7 +70,7 @@ class MepClientConfig(Record):
     on_demand_request = flag(1, "a request waits in ET15", vci="M")
     m_bus_change = flag(3, "M-Bus status or load profile changed", vci="M")
     delta_data_alert = flag(4, "a source of ET71 changed", vci="M", since=since("3.40", cpm="1.0"))
-    downlink_data = rest("data for the client, not urgent", vci="H")
+    downlink_data = octets(ET11.config_entry_size - 9, "data for the client, not urgent", vci="H")
 
 
 class DeviceConfiguration(
@@ -92,7 +90,7 @@ class DeviceConfiguration(
 class DeviceStatusEntry(Record):
     """State of one device."""
 
-    device_handle = uint16("1 to 999 M-Bus, 1000 and 2000 on MEP", vci="M")
+    device_handle = uint16("up to 999 M-Bus, from 1000 and 2000 MEP", vci="M")
     device_status = uint8("state", enum=DEVICE_STATES, vci="M")
     baud_rate = uint8("baud rate in use", enum=BAUD_RATES, vci="M")
     billing_read_length = uint16("newest read in ET16", unit="bytes", vci="M")

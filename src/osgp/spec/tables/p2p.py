@@ -75,7 +75,7 @@ class P2pGatewayConfiguration(
     enabled = flag(0, "the modem is on")
     roaming = flag(1, "foreign networks are allowed")
     sim_pin = text(ET90.modem_sim_pin_length, "PIN of the SIM")
-    technology = uint8("0 any, 2 GSM, 3 UMTS, 4 LTE")
+    technology = uint8("radio technology", enum={0: "any", 2: "GSM", 3: "UMTS", 4: "LTE"})
     address = text(ET90.ip_address_length, "own address, empty = by the network")
 
 

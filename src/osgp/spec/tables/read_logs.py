@@ -44,7 +44,7 @@ class OneTimeReadRequest(Record):
     request_id = uint16("the caller's number")
     read_time = nested(LTimeDate, "when, UTC")
     device_handle = uint16("device, 0 = the meter")
-    state = uint8("0 empty, 1 waiting, 2 done, 3 failed")
+    state = uint8("state", enum={0: "empty", 1: "waiting", 2: "done", 3: "failed"})
     caller = uint16("who asked, as in BT74")
     reserved = octets(4, "")
 

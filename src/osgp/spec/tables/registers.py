@@ -65,6 +65,27 @@ class DimensionRegister(
 ):
     """The most that BT21 may say."""
 
+    demand_reset_counter = flag(2, "demand resets can be counted", vci="P", default=True)
+    demand_reset_lock = flag(3, "a lockout between them is possible", vci="P", default=True)
+    cumulative_demand = flag(4, "cumulative demand is possible", vci="P", default=True)
+    continuous_cumulative_demand = flag(
+        5, "continuous cumulative demand is possible", vci="P", default=True
+    )
+    self_read_sequence_number = flag(
+        1, "self-reads have a billing definition", vci="P", default=True
+    )
+    number_of_self_reads = uint8(
+        "most entries of BT26", vci="P", default=253, note="2.0: 12, 2.10: 24, 3.0: 214"
+    )
+    number_of_summations = uint8("most summations", vci="P", default=19, note="15 before 4.0")
+    number_of_demands = uint8("most demand registers", vci="P", default=8)
+    number_of_coincident_values = uint8("most coincident values", vci="P", default=16)
+    number_of_occurrences = uint8("most maxima per register", vci="P", default=1)
+    number_of_present_demands = uint8("most present demands", vci="P", default=8)
+    number_of_present_values = uint8(
+        "present values there are", vci="P", default=84, note="41 before 4.0, then 72"
+    )
+
 
 class ActualRegister(
     RegisterDimensions,

@@ -9,6 +9,11 @@ from osgp.wire import Record, Ref, array, bits, flag, nested, ni_fmat1, uint8
 
 BT10 = Ref("BT10")
 
+QUANTITIES = {0: "W", 1: "var", 2: "VA", 8: "V", 12: "A", 33: "Hz"}
+"""Codes of C12.19 that electric meters use most."""
+
+TIME_BASES = {0: "bulk", 1: "instantaneous", 2: "period", 3: "demand"}
+
 
 class DimensionSourcesLimiting(
     Table,
@@ -39,8 +44,8 @@ class DimensionSourcesLimiting(
 class UnitOfMeasure(Record):
     """A unit, as C12.19's UOM_ENTRY_BFLD codes it."""
 
-    id_code = bits(0, 7, "quantity: 0 W, 1 var, 2 VA, 8 V, 12 A, 33 Hz", word=32)
-    time_base = bits(8, 10, "0 bulk, 1 instantaneous, 2 period, 3 demand", word=32)
+    id_code = bits(0, 7, "quantity", word=32, enum=QUANTITIES)
+    time_base = bits(8, 10, "how it is taken over time", word=32, enum=TIME_BASES)
     multiplier = bits(11, 13, "power of thousand: 0 = 1, 1 = 100, 2 = 1000", word=32)
     q1 = flag(14, "quadrant 1 counts", word=32)
     q2 = flag(15, "quadrant 2 counts", word=32)

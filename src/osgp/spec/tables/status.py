@@ -73,6 +73,14 @@ class MiscellaneousInformation(
     reserved_186 = octets(32, "", since=since("4.0"))
 
 
+class DayDate(Record):
+    """DATE of three bytes; not among the guides' data types, its size by the offsets."""
+
+    year = uint8("year - 2000")
+    month = uint8("month")
+    day = uint8("day")
+
+
 class MeterStatus(
     Table,
     number=2102,
@@ -84,11 +92,15 @@ class MeterStatus(
     """What the device supports and does."""
 
     multiple_load_profile_data_sets = flag(2, "data sets 2 to 4 are in ET42", word=16)
-    energy_unit_change = flag(6, "units other than 1 Wh are possible", word=16, vci="H")
-    lcd_5_digit_id_codes = flag(
-        7, "id codes have five digits", word=16, vci="H", since=since("4.0")
+    energy_unit_change = flag(
+        6, "units other than 1 Wh are possible", word=16, vci="H", default=True
     )
-    multiple_mep_clients = flag(8, "several MEP clients", word=16, vci="H", since=since("4.0"))
+    lcd_5_digit_id_codes = flag(
+        7, "id codes have five digits", word=16, vci="H", default=True, since=since("4.0")
+    )
+    multiple_mep_clients = flag(
+        8, "several MEP clients", word=16, vci="H", default=True, since=since("4.0")
+    )
     reserved_2 = octets(17, "")
     load_profile_disabled = flag(0, "load profile is opted out", word=16, vci="M")
     reserved_21 = octets(23, "")
@@ -115,14 +127,9 @@ class MeterStatus(
     time_adjustment = int32(
         "in this load profile interval", unit="s", vci="M", since=since("3.60", cpm="1.20")
     )
-    step_tariff_reset_year = uint8(
-        "last reset, year - 2000",
-        vci="M",
-        since=since("3.70", cpm="1.20"),
-        note="DATE is not among the data types; three bytes by the offsets",
+    date_last_step_tariff_reset = nested(
+        DayDate, "last reset of the step tariff", vci="M", since=since("3.70", cpm="1.20")
     )
-    step_tariff_reset_month = uint8("its month", vci="M", since=since("3.70", cpm="1.20"))
-    step_tariff_reset_day = uint8("its day", vci="M", since=since("3.70", cpm="1.20"))
     et77_entry_count = uint8("entries of ET77", vci="M", since=since("3.70", cpm="1.20"))
     et79_entry_count = uint16("entries of ET79", vci="M", since=since("3.70", cpm="1.20"))
     unicast_key_usage_count = uint32(
@@ -259,6 +266,7 @@ class MeterLnStatus(
 
 
 __all__ = [
+    "DayDate",
     "MeterLnStatus",
     "MeterStatus",
     "MiscellaneousInformation",

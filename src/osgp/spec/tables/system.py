@@ -180,8 +180,9 @@ class SystemInformation(
     security_mode = uint8(
         "power line security suite",
         enum=SECURITY_MODES,
+        vci="FM",
         since=since("3.13", "3.80"),
-        note="VCI printed FM; not settable over MEP",
+        note="not settable over MEP",
     )
     fcm_message_count = uint8(
         "challenges and commissionings today, at most 100", vci="M", since=since("3.13", "3.80")

@@ -32,6 +32,8 @@ ACTIONS = (
 )
 """What a calendar date does. Before 3.50 and CPM 1.20 four seasons only."""
 
+TOU_FORMATS = {0: "4 seasons", 1: "12 seasons and single dates"}
+
 TIER_DRIVES = {
     0: "calendar",
     1: "manual until next switch",
@@ -101,7 +103,9 @@ class NonRecurringDate(Record):
     action = bits(0, 4, "what happens", enum=ACTIONS, vci="H")
     demand_reset = flag(5, "a demand reset is made", vci="H")
     self_read = flag(6, "a self-read is made", vci="H")
-    tou_format = bits(7, 7, "1 = 12 seasons; first recurring record only", vci="H")
+    tou_format = bits(
+        7, 7, "calendar format, in the first recurring record", enum=TOU_FORMATS, vci="H"
+    )
 
 
 class RecurringDate(Record):
@@ -112,7 +116,12 @@ class RecurringDate(Record):
     demand_reset = flag(5, "a demand reset is made", vci="H")
     self_read = flag(6, "a self-read is made", vci="H")
     tou_format = bits(
-        7, 7, "1 = 12 seasons; first record only", vci="H", note="typed FILL, carries a value"
+        7,
+        7,
+        "calendar format, in the first record",
+        enum=TOU_FORMATS,
+        vci="H",
+        note="typed FILL, carries a value",
     )
 
 
