@@ -5,9 +5,9 @@ frames and the time of the next timer come out. Before a frame leaves, everythin
 acknowledge is durable. While the power is off the meter hears and says nothing; what the stack held
 in memory is lost, as in a real one.
 
-Message codes: 00 and 01 table services (plain, encrypted), 02 discovery; network management is the
-stack's own. Only requests are served: a broadcast table service needs the broadcast counters of
-clause 9, which are not here.
+Message codes: 00 and 01 table services (plain, encrypted), 02 discovery, 4D repeating for others;
+network management is the stack's own. Of table services only requests are served: broadcast ones
+need the broadcast counters of clause 9, which are not here.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from osgp.meter.measuring import MeasuringEngine
 from osgp.meter.nvm import Nvm
 from osgp.meter.parts import Parts
 from osgp.meter.tables import MeterTables
+from osgp.repeating import Repeater
 from osgp.security.omak import ENCRYPTED, PLAIN, PlcScope
 from osgp.security.suite import OmaServer
 from osgp.session.server import TableServer
@@ -88,14 +89,17 @@ class VirtualMeter:
     def next_timer(self) -> float:
         """When `handle_timer` is needed next: there is always an interval to be closed."""
         due = self.parts.next_due()
-        waiting = self.stack.next_timer() if self.powered else None
-        return due if waiting is None else min(due, waiting)
+        if not self.powered:
+            return due
+        waiting = (self.stack.next_timer(), self.repeater.next_timer())
+        return min([due, *(time for time in waiting if time is not None)])
 
     def handle_timer(self, now: float) -> None:
         """Do everything that is due, in order, however late."""
         self._catch_up(now)
         if self.powered:
             self.stack.handle_timer(now)
+            self.repeater.handle_timer(now)
             self._handle_events(now)
 
     def address_keys(self) -> frozenset[Hashable]:
@@ -129,6 +133,7 @@ class VirtualMeter:
         if stored is None:
             self.nvm.put(NODE_CELL, config.to_bytes())
         self.stack = Stack(config, self._rng)
+        self.repeater = Repeater(self.stack)
         self._security = OmaServer(
             self.profile.omak, PlcScope(0, 0), restore=self.nvm.get(SEQUENCE_CELL)
         )
@@ -163,6 +168,8 @@ class VirtualMeter:
             self._handle(event, now)
 
     def _handle(self, event: Event, now: float) -> None:
+        if self.repeater.on_event(event, now):
+            return
         match event:
             case Received():
                 self._received(event, now)

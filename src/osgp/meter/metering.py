@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
-from osgp.errors import DecodeError
+from osgp.errors import DecodeError, LocalProtocolError
 from osgp.meter.measuring import (
     Disturbance,
     EnergyRegisters,
+    Kind,
     MeasuringEngine,
     PresentValues,
     Spell,
@@ -70,7 +71,12 @@ class Metering:
         if day > self.engine.time:
             self.engine.advance(day)
         self._state = msgspec.structs.replace(self._state, day=day + DAY)
-        self.undergo(self._drawn(max(day, self.engine.time), day + DAY))
+        drawn = self._drawn(max(day, self.engine.time), day + DAY)
+        try:
+            self.undergo(drawn)
+        except LocalProtocolError:
+            # An outage that somebody let happen before lasts into one of this day.
+            self.undergo(spell for spell in drawn if spell.kind is not Kind.POWER_FAILURE)
 
     def undergo(self, added: Iterable[Spell]) -> None:
         """Let disturbances happen. Raises LocalProtocolError as the engine does."""

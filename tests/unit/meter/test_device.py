@@ -135,6 +135,21 @@ def test_power_off_silences_the_meter_and_loses_no_interval() -> None:
     assert [entry.event for entry in device.parts.log.entries()] == [36, 1, 2]
 
 
+def test_a_restart_during_an_outage_stays_dark_until_power_returns() -> None:
+    nvm = MemoryNvm()
+    asker = Asker(meter(nvm))
+    asker.commission()
+    outage = Spell(Kind.POWER_FAILURE, 0, START + 600.0, START + 1200.0)
+    asker.device.parts.metering.undergo([outage])
+    asker.device.handle_timer(START + 700)
+    again = Asker(meter(nvm, START + 800), START + 800)
+    message = again.security.seal_request(b"\x00\x30\x00\x01")
+    assert again.ask(message, PLACE) is None
+    again.now = START + 1200
+    again.device.handle_timer(START + 1200)
+    assert again.ask(again.security.seal_request(b"\x00\x30\x00\x01"), PLACE) is not None
+
+
 def test_a_damaged_memory_is_reported_not_used() -> None:
     nvm = MemoryNvm()
     meter(nvm)

@@ -77,6 +77,17 @@ def test_phase_loss_and_voltage_events_are_logged_with_their_arguments() -> None
     assert device.parts.condition.alarms == {4, 27}
 
 
+def test_an_outage_over_a_drawn_one_replaces_it() -> None:
+    """Feeder 57 fails on the first day at 12:51."""
+    device = meter(now=START - DAY, feeder=57)
+    long = Spell(Kind.POWER_FAILURE, 0, START - HOUR, START + DAY - HOUR)
+    device.parts.metering.undergo([long])
+    device.handle_timer(START + DAY)
+    events = [entry.event for entry in device.parts.log.entries()]
+    assert events.count(1) == events.count(2) == 1
+    assert device.parts.metering.registers(START + DAY).value(4) == DAY
+
+
 @pytest.mark.parametrize("name", [CELL, ENGINE_CELL])
 def test_damaged_cells_are_reported(name: str) -> None:
     nvm = MemoryNvm()
