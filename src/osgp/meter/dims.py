@@ -26,7 +26,8 @@ from osgp.spec.tables.load_profile import (
 )
 from osgp.spec.tables.logs import ActualLog, DimensionLog
 from osgp.spec.tables.registers import ActualRegister, DimensionRegister
-from osgp.wire import Dims, Layout, Record, Version, bind
+from osgp.wire import Dims, Field, Layout, Record, Version, bind
+from osgp.wire.kinds import BitSet
 
 DAY_MINUTES: Final = 1440
 FIRST_DATA_SET: Final = 64
@@ -171,8 +172,14 @@ def block_layout(set_up: SetUp, index: int) -> Layout[LoadProfileBlock]:
 
 def _formats() -> GeneralConfiguration:
     """The fixed part of BT00; its sets follow when the tables are known."""
-    given = {field.name: field.default for field in GeneralConfiguration.wire_fields}
-    return GeneralConfiguration(**{name: value or 0 for name, value in given.items()})
+    given = {field.name: _given(field) for field in GeneralConfiguration.wire_fields}
+    return GeneralConfiguration(**given)
+
+
+def _given(field: Field) -> Any:
+    if isinstance(field.kind, BitSet):
+        return frozenset()
+    return 0 if field.default is None else field.default
 
 
 def _registers(set_up: SetUp, dims: Dims) -> ActualRegister:

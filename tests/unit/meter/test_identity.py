@@ -29,7 +29,7 @@ def test_a_neighbourhood_is_repeatable_and_varied() -> None:
     assert len({profile.traits for profile in one}) == 50
 
 
-def test_a_larger_neighbourhood_begins_as_another_kind_of_the_same() -> None:
+def test_a_neighbourhood_may_be_empty_but_not_less() -> None:
     assert neighbourhood(0, 1, omak) == []
     with pytest.raises(UsageError):
         neighbourhood(-1, 1, omak)
