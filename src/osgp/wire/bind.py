@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from osgp.errors import DimensionError
 
@@ -21,11 +20,9 @@ from .bound import (
 )
 from .dims import Binding, Dims
 from .expr import Const, Expr
-from .kinds import Array, Bcd, Bits, BitSet, Integer, Kind, Nested, NonInteger, Octets, Rest, Text
+from .kinds import Array, Bits, Integer, Kind, Nested, NonInteger, Rest, Sized
 from .limits import MAX_FIELD_BYTES, MAX_IMAGE_BYTES, MAX_VARIED_ELEMENTS
 from .record import Field, Item, Order, Record, Word
-
-_FORMS: dict[type[Kind], Any] = {Octets: "octets", Text: "text", Bcd: "bcd", BitSet: "set"}
 
 
 def bind(record: type[Record], dims: Dims) -> BoundRecord:
@@ -41,7 +38,7 @@ def dependencies(record: type[Record]) -> frozenset[str]:
     """Names of the tables that the layout of `record` depends on."""
     found: set[str] = set()
     for field in record.wire_fields:
-        found |= field.when.refs() if field.when else set()
+        found |= set() if field.when is None else field.when.refs()
         found |= _kind_refs(field.kind)
     return frozenset(found)
 
@@ -56,27 +53,21 @@ def uses_index(record: type[Record]) -> bool:
 
 
 def _kind_refs(kind: Kind) -> frozenset[str]:
-    match kind:
-        case Array(element, count, _):
-            return count.refs() | _kind_refs(element.kind)
-        case Nested(record):
-            return dependencies(record)
-        case NonInteger(_, reference):
-            return reference.refs()
-        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
-            return size.refs()
-    return frozenset()
+    """Tables that the kind's formulas name, and those of the records inside."""
+    found = frozenset[str]().union(*(formula.refs() for formula in kind.formulas))
+    while isinstance(kind, Array):
+        kind = kind.element.kind
+    return found | dependencies(kind.record) if isinstance(kind, Nested) else found
 
 
 def _kind_uses_index(kind: Kind) -> bool:
+    """An index inside an array's elements is that array's own."""
     match kind:
         case Array(_, count, _):
             return count.uses_index()
         case Nested(record):
             return uses_index(record)
-        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
-            return size.uses_index()
-    return False
+    return any(formula.uses_index() for formula in kind.formulas)
 
 
 def _record(record: type[Record], scope: Binding) -> BoundRecord:
@@ -98,25 +89,28 @@ def _after(member: Member, offset: int | None) -> int | None:
 
 
 def _member(item: Item, order: Order, scope: Binding, offset: int | None) -> Member:
-    first = item.fields[0] if isinstance(item, Word) else item
-    names = _names(item)
-    when = first.when.bind(scope) if first.when is not None else None
-    if not _applies(item, scope) or (isinstance(when, Const) and not when.value):
-        return Member(names[0], None, offset, absent=names)
-    condition = None if isinstance(when, Const) else when
-    if isinstance(item, Word):
-        return Member("", _bound_word(item, order), offset, condition, first, names)
-    try:
-        node = _node(item.kind, order, scope)
-    except DimensionError as error:
-        raise DimensionError(error.reason, table=error.table, field=item.name) from error
-    return Member(item.name, node, offset, condition, item, names)
+    names, when = _names(item), _condition(item, scope)
+    if isinstance(when, Const) and not when.value:
+        return Member(names, None, offset)
+    node = _bound_word(item, order) if isinstance(item, Word) else _field(item, order, scope)
+    return Member(names, node, offset, None if isinstance(when, Const) else when)
 
 
-def _applies(item: Item, scope: Binding) -> bool:
-    """Whether the firmware has the field, or one of the bit fields of the word."""
+def _condition(item: Item, scope: Binding) -> Expr:
+    """Whether the item is there: a number where dimensions and firmware decide it."""
     fields = (item,) if isinstance(item, Field) else item.fields
-    return any(field.in_place or scope.applies(field.since, field.until) for field in fields)
+    if not any(field.in_place or scope.applies(field.since, field.until) for field in fields):
+        return Const(0)
+    when = fields[0].when
+    return Const(1) if when is None else when.bind(scope)
+
+
+def _field(field: Field, order: Order, scope: Binding) -> BoundNode:
+    try:
+        return _node(field.kind, order, scope)
+    except DimensionError as error:
+        where = ".".join(part for part in (field.name, error.field) if part)
+        raise DimensionError(error.reason, field=where) from error
 
 
 def _names(item: Item) -> tuple[str, ...]:
@@ -141,8 +135,8 @@ def _node(kind: Kind, order: Order, scope: Binding) -> BoundNode:
     match kind:
         case Integer(size, signed):
             return BoundInteger(size, signed, order)
-        case Octets(size) | Text(size) | Bcd(size) | BitSet(size):
-            return BoundBytes(_FORMS[type(kind)], _length(size.bind(scope), MAX_FIELD_BYTES))
+        case Sized(size):
+            return BoundBytes(kind.form, _length(size.bind(scope), MAX_FIELD_BYTES))
         case Rest():
             return BoundRest()
         case NonInteger():
@@ -211,5 +205,5 @@ def _non_integer(kind: NonInteger, order: Order, scope: Binding) -> BoundNode:
         13: BoundBytes("text", Const(21)),
     }
     if number not in formats:
-        raise DimensionError(f"non-integer format {number} is not defined", table="BT00")
+        raise DimensionError(f"non-integer format {number} is not defined")
     return formats[number]

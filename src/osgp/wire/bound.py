@@ -6,12 +6,11 @@ earlier field of the same record, or the rest of the image).
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from .expr import Const, Expr
-from .record import Field, Order, Record
+from .kinds import Form
+from .record import HIDDEN, Order, Record
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -32,7 +31,7 @@ class BoundFloat(Node, frozen=True):
 class BoundBytes(Node, frozen=True):
     """Octets, text, BCD or SET of `length` bytes: a number, or a formula over earlier fields."""
 
-    form: Literal["octets", "text", "bcd", "set"]
+    form: Form
     length: Expr
 
     @property
@@ -63,20 +62,39 @@ class BoundWord(Node, frozen=True):
     slots: tuple[Slot, ...]
 
 
+class BoundSlot(Node, frozen=True):
+    """One bit field by itself, where a path ends at it; its bytes are the whole word's."""
+
+    word: BoundWord
+    slot: Slot
+
+    @property
+    def size(self) -> int:
+        return self.word.size
+
+
 class Member(msgspec.Struct, frozen=True):
     """A node at its place in a record.
 
-    `node` None: the layout has no such field (its value is None). `offset` is relative to the
-    record, None after something of variable length. `when` is a condition over earlier fields
-    of the record, None where the field is always there. A word has no name of its own.
+    `names` are the struct members it fills: one, or those of all bits of a word. `node` None: the
+    layout has no such field (its value is None). `offset` is relative to the record, None after
+    something of variable length. `when` is a condition over earlier fields of the record, None
+    where the field is always there.
     """
 
-    name: str
+    names: tuple[str, ...]
     node: BoundNode | None
     offset: int | None
     when: Expr | None = None
-    field: Field | None = None
-    absent: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    @property
+    def nothing(self) -> dict[str, int | None]:
+        """The struct members where the field is not there; hidden bits are 0."""
+        return {name: 0 if name.startswith(HIDDEN) else None for name in self.names}
 
 
 class BoundRecord(Node, frozen=True):
@@ -99,5 +117,12 @@ class BoundArray(Node, frozen=True):
 
 
 BoundNode = (
-    BoundInteger | BoundFloat | BoundBytes | BoundRest | BoundWord | BoundRecord | BoundArray
+    BoundInteger
+    | BoundFloat
+    | BoundBytes
+    | BoundRest
+    | BoundWord
+    | BoundSlot
+    | BoundRecord
+    | BoundArray
 )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from osgp.errors import DecodeError, DimensionError, PathError, Truncated
 
-from .bound import BoundArray, BoundFloat, BoundInteger, BoundNode, BoundRecord, BoundWord
+from .bound import BoundArray, BoundFloat, BoundInteger, BoundNode, BoundRecord, BoundWord, Member
+from .record import HIDDEN
 
 _NATIVE = {1, 2, 4, 8}
 
@@ -24,34 +25,48 @@ class Columns(Mapping[str, NDArray[Any]]):
 
     Shape: (images, *counts of the enclosing arrays). Integers keep their width (3, 5 and 6 bytes
     widen to int64), bit fields are integers or booleans, byte strings are uint8 with a last axis.
+    An array whose elements differ in layout is one column of bytes.
     """
 
-    def __init__(self, tree: BoundRecord, data: bytes, table: str) -> None:
-        """Raises DimensionError for a layout of variable size, Truncated for a partial image."""
-        if not tree.size:
-            raise DimensionError("only layouts of fixed size have columns", table=table)
-        if len(data) % tree.size:
-            reason = f"{len(data)} bytes are no whole number of images of {tree.size}"
-            raise Truncated(reason, table=table, offset=len(data))
-        self._leaves = dict(_leaves(tree, ""))
-        self._rows = np.frombuffer(data, dtype=_dtype(tree))
-        self._table = table
+    def __init__(self, plan: Plan, data: bytes) -> None:
+        self._plan = plan
+        self._rows = np.frombuffer(data, dtype=plan.dtype)
 
     def __getitem__(self, path: str) -> NDArray[Any]:
-        try:
-            steps, node, slot = self._leaves[path]
-        except KeyError:
-            raise PathError(f"{self._table} has no column {path!r}") from None
+        """Raises PathError for a field without column, DecodeError for floats that are none."""
+        found = self._plan.leaves.get(path)
+        if found is None:
+            raise PathError(f"{self._plan.table} has no column {path!r}")
+        steps, node, slot = found
         values: NDArray[Any] = self._rows
         for step in steps:
             values = values[step]
         return _converted(values, node, slot)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._leaves)
+        return iter(self._plan.leaves)
 
     def __len__(self) -> int:
-        return len(self._leaves)
+        return len(self._plan.leaves)
+
+
+class Plan:
+    """What all images of one layout have in common: their numpy type and their columns."""
+
+    def __init__(self, tree: BoundRecord, table: str) -> None:
+        """Raises DimensionError for a layout of variable size."""
+        if not tree.size:
+            raise DimensionError("only layouts of fixed size have columns", table=table)
+        self.table, self._size = table, tree.size
+        self.leaves = dict(_leaves(tree, ""))
+        self.dtype: np.dtype[Any] = _dtype(tree)
+
+    def columns(self, data: bytes) -> Columns:
+        """Raises Truncated for a partial image."""
+        if len(data) % self._size:
+            reason = f"{len(data)} bytes are no whole number of images of {self._size}"
+            raise Truncated(reason, table=self.table, offset=len(data))
+        return Columns(self, data)
 
 
 _Leaf = tuple[tuple[str, ...], BoundNode, Any]
@@ -60,15 +75,21 @@ _Leaf = tuple[tuple[str, ...], BoundNode, Any]
 def _leaves(
     tree: BoundRecord, prefix: str, steps: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, _Leaf]]:
-    for number, member in enumerate(tree.members):
-        if member.node is None:
-            continue
+    for number, member, node in _present(tree):
         inside = (*steps, _key(number))
-        if isinstance(member.node, BoundWord):
-            for slot in member.node.slots:
-                yield prefix + slot.name, (inside, member.node, slot)
+        if isinstance(node, BoundWord):
+            for slot in node.slots:
+                if not slot.name.startswith(HIDDEN):
+                    yield prefix + slot.name, (inside, node, slot)
         else:
-            yield from _inner(member.node, prefix + member.name, inside)
+            yield from _inner(node, prefix + member.name, inside)
+
+
+def _present(tree: BoundRecord) -> Iterator[tuple[int, Member, BoundNode]]:
+    """Members that take bytes, numbered."""
+    for number, member in enumerate(tree.members):
+        if member.node is not None and member.node.size:
+            yield number, member, member.node
 
 
 def _inner(node: BoundNode, path: str, steps: tuple[str, ...]) -> Iterator[tuple[str, _Leaf]]:
@@ -86,11 +107,11 @@ def _key(number: int) -> str:
 
 def _dtype(node: BoundNode) -> Any:
     if isinstance(node, BoundRecord):
-        parts = [(n, m.node, m.offset) for n, m in enumerate(node.members) if m.node is not None]
+        parts = list(_present(node))
         layout: Any = {
             "names": [_key(number) for number, _, _ in parts],
-            "formats": [_dtype(inner) for _, inner, _ in parts],
-            "offsets": [offset for _, _, offset in parts],
+            "formats": [_dtype(inner) for _, _, inner in parts],
+            "offsets": [member.offset for _, member, _ in parts],
             "itemsize": node.size,
         }
         return np.dtype(layout)

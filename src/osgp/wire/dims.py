@@ -81,11 +81,13 @@ class Binding:
     def _step(self, table: str, value: Any, step: str | Expr) -> Any:
         key: Any = step if isinstance(step, str) else step.bind(self).evaluate({})
         try:
+            if isinstance(key, int) and key < 0:
+                raise IndexError
             if isinstance(key, int) or isinstance(value, Mapping):
                 return value[key]
             return getattr(value, key)
         except (AttributeError, IndexError, KeyError, TypeError) as error:
-            raise DimensionError(f"{table} has no {key!r}", table=table) from error
+            raise DimensionError(f"{table} has no {key!r}") from error
 
     def applies(self, since: Version | None, until: Version | None) -> bool:
         """Whether the firmware has a field declared for since <= version < until."""

@@ -44,8 +44,16 @@ class Expr:
         """Names of the tables it reads."""
         return frozenset()
 
+    def field_names(self) -> frozenset[str]:
+        """Names of the earlier fields of the same record that it reads."""
+        return frozenset()
+
     def uses_index(self) -> bool:
         return False
+
+    def __bool__(self) -> bool:
+        """A formula has no truth while it is declared: `and`, `or`, `not`, `0 < x < 5` mislead."""
+        raise TypeError(f"use &, | and ~ with {self}; its value is known only when it is bound")
 
     def __add__(self, other: Operand) -> Expr:
         return Operation("+", self, lift(other))
@@ -152,7 +160,10 @@ class Ref(Expr):
         return Ref(self._table, (*self._path, name))
 
     def __getitem__(self, index: Operand) -> Ref:
-        return Ref(self._table, (*self._path, lift(index)))
+        number = lift(index)
+        if number.field_names():
+            raise TypeError(f"{self}[{number}]: the index must be known when it is bound")
+        return Ref(self._table, (*self._path, number))
 
     def or_else(self, default: int) -> Ref:
         return Ref(self._table, self._path, default)
@@ -200,12 +211,15 @@ class This(Expr):
         first, *rest = self._name.split(".")
         value = fields[first]
         for name in rest:
-            value = getattr(value, name)
+            value = getattr(value, name, None)
         return value
 
     def source(self, field: Callable[[str], str]) -> str:
         first, *rest = self._name.split(".")
         return ".".join((field(first), *rest))
+
+    def field_names(self) -> frozenset[str]:
+        return frozenset({self._name.partition(".")[0]})
 
     def __str__(self) -> str:
         return self._name
@@ -278,6 +292,9 @@ class Operation(Expr):
 
     def refs(self) -> frozenset[str]:
         return self._left.refs() | self._right.refs()
+
+    def field_names(self) -> frozenset[str]:
+        return self._left.field_names() | self._right.field_names()
 
     def uses_index(self) -> bool:
         return self._left.uses_index() or self._right.uses_index()

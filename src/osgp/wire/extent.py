@@ -6,94 +6,66 @@ fixed length, then what that part announces.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from osgp.errors import DecodeError, DimensionError, Truncated
+from osgp.errors import DimensionError
 
-from . import interpret
-from .bound import BoundArray, BoundBytes, BoundNode, BoundRecord, BoundRest, BoundWord, Member
+from .bound import BoundArray, BoundBytes, BoundNode, BoundRecord, BoundRest
+from .interpret import Reader, Scope
 from .limits import MAX_FIELD_BYTES, MAX_IMAGE_BYTES
 
 
 def extent(tree: BoundRecord, data: bytes, table: str) -> int:
     """Bytes an image is known to have, given its beginning `data`.
 
-    At least `len` of what can be sized; trailing `rest` counts nothing. Equal to or below
-    `len(data)` only when everything that can be sized is there. Raises DimensionError.
+    Equal to or below `len(data)` only when everything that can be sized is there; trailing `rest`
+    counts nothing. Raises DimensionError for an absurd announcement, DecodeError for a beginning
+    that cannot be decoded.
     """
     if tree.size is not None:
         return tree.size
-    walk = _Walk(data, table)
-    walk.record(tree)
-    if walk.position > MAX_IMAGE_BYTES:
-        raise DimensionError(f"announces {walk.position} bytes", table=table)
-    return walk.position
+    measured = _Measure(data, table)
+    with suppress(_Unknown):
+        measured.record(tree)
+    if measured.position > MAX_IMAGE_BYTES:
+        raise DimensionError(f"announces {measured.position} bytes", table=table)
+    return measured.position
 
 
 class _Unknown(Exception):
     """A size depends on bytes that are not there yet."""
 
 
-class _Walk:
+class _Measure:
+    """A position that moves over the fields of an image of which `data` is the beginning."""
+
     def __init__(self, data: bytes, table: str) -> None:
-        self.data, self.table, self.position = data, table, 0
+        self._data, self._table, self.position = data, table, 0
 
     def record(self, node: BoundRecord) -> None:
-        try:
-            self._members(node)
-        except _Unknown:
-            return
-
-    def _members(self, node: BoundRecord) -> dict[str, Any]:
-        scope: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for member in node.members:
-            if member.node is not None and self._applies(member, scope):
-                self._member(member, member.node, scope)
-        return scope
+            reader = Reader(self._data, self._table, self.position)
+            try:
+                if reader.applies(member, fields) and member.node is not None:
+                    self._pass(member.node, reader, fields)
+            except KeyError as error:
+                raise _Unknown from error
+            if self.position <= len(self._data):
+                fields |= reader.member(member, fields)
 
-    def _applies(self, member: Member, scope: dict[str, Any]) -> bool:
-        return member.when is None or bool(self._value(member.when, scope, 1))
-
-    def _value(self, formula: Any, scope: dict[str, Any], cap: int) -> int:
-        try:
-            value = int(formula.evaluate(scope))
-        except (KeyError, AttributeError) as error:
-            raise _Unknown from error
-        if not 0 <= value <= cap:
-            raise DimensionError(f"{formula} = {value} is outside 0..{cap}", table=self.table)
-        return value
-
-    def _member(self, member: Member, node: BoundNode, scope: dict[str, Any]) -> None:
-        start = self.position
-        self._size(node, scope)
-        if self.position > len(self.data):
-            return
-        chunk = self.data[start : self.position]
-        if isinstance(node, BoundWord):
-            word = int.from_bytes(chunk, node.order)
-            scope |= {slot.name: word >> slot.lo & slot.mask for slot in node.slots}
-        elif node.size is not None:
-            scope[member.name] = self._decoded(node, chunk)
-
-    def _decoded(self, node: BoundNode, chunk: bytes) -> Any:
-        try:
-            return interpret.decode_node(node, chunk, self.table)[0]
-        except Truncated as error:
-            raise _Unknown from error
-        except DecodeError:
-            return None
-
-    def _size(self, node: BoundNode, scope: dict[str, Any]) -> None:
-        """Moves the position past a node."""
+    def _pass(self, node: BoundNode, reader: Reader, scope: Scope) -> None:
+        """Moves the position past a node; KeyError where that takes fields not read yet."""
         match node:
             case BoundRest():
                 return
             case BoundBytes(_, length):
-                self.position += self._value(length, scope, MAX_FIELD_BYTES)
+                self.position += reader.number(length, MAX_FIELD_BYTES, scope)
             case BoundRecord(size=None):
-                self._members(node)
+                self.record(node)
             case BoundArray(size=None):
-                for index in range(self._value(node.count, scope, node.cap)):
-                    self._size(node.element(index), {})
+                for number in range(reader.number(node.count, node.cap, scope)):
+                    self._pass(node.element(number), reader, scope)
             case _:
                 self.position += node.size or 0

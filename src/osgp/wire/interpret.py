@@ -7,7 +7,8 @@ Slow and simple: the oracle that generated code is tested against, and what expl
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from operator import index
 from typing import Any
 
 from osgp.errors import DecodeError, DimensionError, EncodeError, Truncated
@@ -21,21 +22,65 @@ from .bound import (
     BoundNode,
     BoundRecord,
     BoundRest,
+    BoundSlot,
     BoundWord,
     Member,
+    Slot,
 )
 from .expr import Expr
 from .limits import MAX_FIELD_BYTES
+from .record import HIDDEN
 
-_BAD_VALUE = (ValueError, TypeError, AttributeError, OverflowError, struct.error, UnicodeError)
+_BAD_VALUE = (ValueError, TypeError, AttributeError, OverflowError, struct.error)
+
+Scope = Mapping[str, Any]
+"""Fields of a record, by name: what its formulas are evaluated with."""
+
+_NO_FIELDS: Scope = {}
 
 
-class Reader:
-    """A position in an image; says where and in which field reading failed."""
+def decode(node: BoundRecord, data: bytes, table: str, position: int = 0) -> tuple[Any, int]:
+    """The record at `position`, and the position after it."""
+    reader = Reader(data, table, position)
+    return _read(node, reader, _NO_FIELDS), reader.position
+
+
+def encode(node: BoundRecord, record: Any, table: str) -> bytes:
+    """Bytes of `record`; EncodeError names the field that does not fit."""
+    return encode_node(node, record, table)
+
+
+def decode_node(node: BoundNode, data: bytes, table: str) -> tuple[Any, int]:
+    """Any node of a tree, by itself, and the position after it."""
+    reader = Reader(data, table)
+    return _read(node, reader, _NO_FIELDS), reader.position
+
+
+def encode_node(node: BoundNode, value: Any, table: str) -> bytes:
+    """Bytes of any node of a tree. Raises EncodeError."""
+    writer = Writer(table)
+    _write(node, value, writer, _NO_FIELDS)
+    return b"".join(writer.out)
+
+
+class _Cursor:
+    """Where in a table reading or writing is: `path` has the names of the fields around."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.path: list[str] = []
+
+    @property
+    def field(self) -> str:
+        return ".".join(self.path).replace(".[", "[")
+
+
+class Reader(_Cursor):
+    """A position in an image."""
 
     def __init__(self, data: bytes, table: str, position: int = 0) -> None:
-        self.data, self.table, self.position = data, table, position
-        self.path: list[str] = []
+        super().__init__(table)
+        self.data, self.position = data, position
 
     def take(self, count: int) -> bytes:
         end = self.position + count
@@ -47,44 +92,46 @@ class Reader:
         return chunk
 
     def error(self, kind: type[DecodeError], reason: str) -> DecodeError:
-        field = ".".join(self.path).replace(".[", "[")
-        return kind(reason, table=self.table, field=field, offset=self.position)
+        return kind(reason, table=self.table, field=self.field, offset=self.position)
+
+    def number(self, formula: Expr, cap: int, scope: Scope) -> int:
+        """A count, length or condition; DimensionError beyond 0..`cap`."""
+        try:
+            return values.capped(formula.evaluate(scope), cap)
+        except DimensionError as error:
+            raise self.error(DimensionError, error.reason) from error
+        except ValueError as error:
+            raise self.error(DimensionError, f"{formula}: {error}") from error
+
+    def applies(self, member: Member, scope: Scope) -> bool:
+        """Whether the record has `member`, as its earlier fields in `scope` say."""
+        if member.node is None or member.when is None:
+            return member.node is not None
+        try:
+            return bool(member.when.evaluate(scope))
+        except DimensionError as error:
+            raise self.error(DimensionError, error.reason) from error
+
+    def member(self, member: Member, scope: Scope) -> dict[str, Any]:
+        """Struct members that `member` of a record fills, by name."""
+        node = member.node
+        if node is None or not self.applies(member, scope):
+            return member.nothing
+        self.path.append(member.name)
+        value = _read(node, self, scope)
+        self.path.pop()
+        return value if isinstance(node, BoundWord) else {member.name: value}
 
 
-def decode(node: BoundRecord, data: bytes, table: str, position: int = 0) -> tuple[Any, int]:
-    """The record at `position`, and the position after it."""
-    reader = Reader(data, table, position)
-    return _read_record(node, reader), reader.position
-
-
-def encode(node: BoundRecord, record: Any, table: str) -> bytes:
-    """Bytes of `record`; EncodeError names the field that does not fit."""
-    out: list[bytes] = []
-    _write_record(node, record, out, table, ())
-    return b"".join(out)
-
-
-def decode_node(node: BoundNode, data: bytes, table: str) -> tuple[Any, int]:
-    """Any node of a tree, by itself."""
-    reader = Reader(data, table)
-    return _read(node, reader, {}), reader.position
-
-
-def encode_node(node: BoundNode, value: Any, table: str) -> bytes:
-    out: list[bytes] = []
-    _write(node, value, {}, out, table, ())
-    return b"".join(out)
-
-
-def _read(node: BoundNode, reader: Reader, scope: dict[str, Any]) -> Any:
+def _read(node: BoundNode, reader: Reader, scope: Scope) -> Any:
     return _READERS[type(node)](node, reader, scope)
 
 
-def _read_integer(node: BoundInteger, reader: Reader, scope: dict[str, Any]) -> int:
+def _read_integer(node: BoundInteger, reader: Reader, scope: Scope) -> int:
     return int.from_bytes(reader.take(node.size), node.order, signed=node.signed)
 
 
-def _read_float(node: BoundFloat, reader: Reader, scope: dict[str, Any]) -> float:
+def _read_float(node: BoundFloat, reader: Reader, scope: Scope) -> float:
     (number,) = struct.unpack(_float_format(node), reader.take(node.size))
     try:
         return values.finite(number)
@@ -92,168 +139,155 @@ def _read_float(node: BoundFloat, reader: Reader, scope: dict[str, Any]) -> floa
         raise reader.error(DecodeError, str(error)) from error
 
 
-def _read_bytes(node: BoundBytes, reader: Reader, scope: dict[str, Any]) -> Any:
-    size = _number(node.length, MAX_FIELD_BYTES, scope, reader)
+def _read_bytes(node: BoundBytes, reader: Reader, scope: Scope) -> Any:
+    size = reader.number(node.length, MAX_FIELD_BYTES, scope)
     return values.decode_bytes(node.form, reader.take(size))
 
 
-def _read_rest(node: BoundRest, reader: Reader, scope: dict[str, Any]) -> bytes:
+def _read_rest(node: BoundRest, reader: Reader, scope: Scope) -> bytes:
     return reader.take(len(reader.data) - reader.position)
 
 
-def _read_record(node: BoundRecord, reader: Reader, scope: dict[str, Any] | None = None) -> Any:
+def _read_record(node: BoundRecord, reader: Reader, scope: Scope) -> Any:
     fields: dict[str, Any] = {}
     for member in node.members:
-        if not _present(member, fields, reader):
-            fields |= _absent_values(member)
-        elif isinstance(member.node, BoundWord):
-            fields |= _read_word(member, member.node, reader)
-        else:
-            assert member.node is not None
-            reader.path.append(member.name)
-            fields[member.name] = _read(member.node, reader, fields)
-            reader.path.pop()
+        fields |= reader.member(member, fields)
     return node.record(**fields)
 
 
-def _present(member: Member, fields: dict[str, Any], reader: Reader) -> bool:
-    if member.node is None:
-        return False
-    if member.when is None:
-        return True
-    try:
-        return bool(member.when.evaluate(fields))
-    except DimensionError as error:
-        raise reader.error(DimensionError, str(error)) from error
-
-
-def _absent_values(member: Member) -> dict[str, Any]:
-    return {name: 0 if name.startswith("_fill") else None for name in member.absent}
-
-
-def _read_word(member: Member, node: BoundWord, reader: Reader) -> dict[str, Any]:
-    reader.path.append(node.slots[0].name)
+def _read_word(node: BoundWord, reader: Reader, scope: Scope) -> dict[str, Any]:
     word = int.from_bytes(reader.take(node.size), node.order)
-    reader.path.pop()
-    found: dict[str, Any] = {}
-    for slot in node.slots:
-        bits = word >> slot.lo & slot.mask
-        found[slot.name] = bool(bits) if slot.boolean else bits
-    return found
+    return {slot.name: _bits(word, slot) for slot in node.slots}
 
 
-def _read_array(node: BoundArray, reader: Reader, scope: dict[str, Any]) -> tuple[Any, ...]:
-    count = _number(node.count, node.cap, scope, reader)
+def _read_slot(node: BoundSlot, reader: Reader, scope: Scope) -> int:
+    return _bits(int.from_bytes(reader.take(node.size), node.word.order), node.slot)
+
+
+def _bits(word: int, slot: Slot) -> int:
+    bits = word >> slot.lo & slot.mask
+    return bool(bits) if slot.boolean else bits
+
+
+def _read_array(node: BoundArray, reader: Reader, scope: Scope) -> tuple[Any, ...]:
     elements = []
-    for index in range(count):
-        reader.path.append(f"[{index}]")
-        elements.append(_read(node.element(index), reader, {}))
+    for number in range(reader.number(node.count, node.cap, scope)):
+        reader.path.append(f"[{number}]")
+        elements.append(_read(node.element(number), reader, scope))
         reader.path.pop()
     return tuple(elements)
 
 
-def _number(formula: Expr, cap: int, scope: dict[str, Any], reader: Reader) -> int:
-    """A count or length, evaluated and capped."""
-    number = formula.evaluate(scope)
-    if not isinstance(number, int) or not 0 <= number <= cap:
-        raise reader.error(DimensionError, f"{formula} = {number!r} is outside 0..{cap}")
-    return int(number)
-
-
-_READERS: dict[type[Any], Callable[[Any, Reader, dict[str, Any]], Any]] = {
+_READERS: dict[type[Any], Callable[[Any, Reader, Scope], Any]] = {
     BoundInteger: _read_integer,
     BoundFloat: _read_float,
     BoundBytes: _read_bytes,
     BoundRest: _read_rest,
     BoundRecord: _read_record,
+    BoundWord: _read_word,
+    BoundSlot: _read_slot,
     BoundArray: _read_array,
 }
 
-Path = tuple[str, ...]
+
+class Writer(_Cursor):
+    """An image under construction."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.out: list[bytes] = []
+
+    def error(self, reason: str) -> EncodeError:
+        return EncodeError(reason, table=self.table, field=self.field)
+
+    def number(self, formula: Expr, cap: int, scope: Scope) -> int:
+        try:
+            return values.capped(formula.evaluate(scope), cap)
+        except (DimensionError, ValueError) as error:
+            raise self.error(f"{formula}: {error}") from error
+
+    def member(self, member: Member, scope: Scope) -> None:
+        """Writes what `member` of the record in `scope` stands for."""
+        node = member.node
+        if node is None or not self._applies(member, scope):
+            self._absent(member, scope)
+        elif isinstance(node, BoundWord):
+            self._word(node, scope)
+        else:
+            self.path.append(member.name)
+            _write(node, scope[member.name], self, scope)
+            self.path.pop()
+
+    def _applies(self, member: Member, scope: Scope) -> bool:
+        try:
+            return member.when is None or bool(member.when.evaluate(scope))
+        except DimensionError as error:
+            self.path.append(member.name)
+            raise self.error(error.reason) from error
+
+    def _absent(self, member: Member, scope: Scope) -> None:
+        for name in member.names:
+            if scope[name] is not None and not name.startswith(HIDDEN):
+                self.path.append(name)
+                raise self.error("this layout has no such field; leave it None")
+
+    def _word(self, node: BoundWord, scope: Scope) -> None:
+        word = 0
+        for slot in node.slots:
+            try:
+                word |= values.masked(scope[slot.name], slot.mask) << slot.lo
+            except (ValueError, TypeError) as error:
+                self.path.append(slot.name)
+                raise self.error(f"{scope[slot.name]!r}: {error}") from error
+        self.out.append(word.to_bytes(node.size, node.order))
 
 
-def _write(
-    node: BoundNode, value: Any, scope: Any, out: list[bytes], table: str, path: Path
-) -> None:
+def _write(node: BoundNode, value: Any, writer: Writer, scope: Scope) -> None:
     if isinstance(node, BoundRecord):
-        _write_record(node, value, out, table, path)
+        _write_record(node, value, writer)
     elif isinstance(node, BoundArray):
-        _write_array(node, value, scope, out, table, path)
+        _write_array(node, value, writer, scope)
     else:
         try:
-            out.append(_leaf(node, value, scope))
+            writer.out.append(_leaf(node, value, writer, scope))
         except _BAD_VALUE as error:
-            raise EncodeError(f"{value!r}: {error}", table=table, field=_dotted(path)) from error
+            raise writer.error(f"{value!r}: {error}") from error
 
 
-def _leaf(node: BoundNode, value: Any, scope: Any) -> bytes:
+def _write_record(node: BoundRecord, record: Any, writer: Writer) -> None:
+    if not isinstance(record, node.record):
+        raise writer.error(f"a {node.record.__name__} is needed, not {type(record).__name__}")
+    scope = {name: getattr(record, name) for name in node.record.__struct_fields__}
+    for member in node.members:
+        writer.member(member, scope)
+
+
+def _write_array(node: BoundArray, value: Any, writer: Writer, scope: Scope) -> None:
+    try:
+        elements = values.counted(value, writer.number(node.count, node.cap, scope))
+    except _BAD_VALUE as error:
+        raise writer.error(str(error)) from error
+    for number, element in enumerate(elements):
+        writer.path.append(f"[{number}]")
+        _write(node.element(number), element, writer, scope)
+        writer.path.pop()
+
+
+def _leaf(node: BoundNode, value: Any, writer: Writer, scope: Scope) -> bytes:
     match node:
         case BoundInteger(size, signed, order):
-            return int(_whole(value)).to_bytes(size, order, signed=signed)
+            return index(value).to_bytes(size, order, signed=signed)
         case BoundFloat():
             return struct.pack(_float_format(node), values.finite(value))
         case BoundBytes(form, length):
-            return values.encode_bytes(form, value, int(length.evaluate(scope)))
+            size = writer.number(length, MAX_FIELD_BYTES, scope)
+            return values.encode_bytes(form, value, size)
         case BoundRest():
-            return bytes(memoryview(value))
-    raise TypeError(f"no leaf: {node}")
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int):
-        raise TypeError("not a whole number")
-    return value
-
-
-def _write_record(node: BoundRecord, record: Any, out: list[bytes], table: str, path: Path) -> None:
-    if not isinstance(record, node.record):
-        reason = f"a {node.record.__name__} is needed, not {type(record).__name__}"
-        raise EncodeError(reason, table=table, field=_dotted(path))
-    scope = {name: getattr(record, name) for name in node.record.__struct_fields__}
-    for member in node.members:
-        if member.node is None or (member.when is not None and not _holds(member.when, scope)):
-            _write_absent(member, scope, table, path)
-        elif isinstance(member.node, BoundWord):
-            out.append(_word_bytes(member.node, scope, table, path))
-        else:
-            _write(member.node, scope[member.name], scope, out, table, (*path, member.name))
-
-
-def _holds(when: Expr, scope: dict[str, Any]) -> bool:
-    return bool(when.evaluate(scope))
-
-
-def _write_absent(member: Member, scope: dict[str, Any], table: str, path: Path) -> None:
-    for name in member.absent:
-        if scope[name] is not None and not name.startswith("_fill"):
-            reason = "this layout has no such field; leave it None"
-            raise EncodeError(reason, table=table, field=_dotted((*path, name)))
-
-
-def _word_bytes(node: BoundWord, scope: dict[str, Any], table: str, path: Path) -> bytes:
-    word = 0
-    for slot in node.slots:
-        try:
-            word |= values.masked(scope[slot.name], slot.mask) << slot.lo
-        except ValueError as error:
-            raise EncodeError(str(error), table=table, field=_dotted((*path, slot.name))) from error
-    return word.to_bytes(node.size, node.order)
-
-
-def _write_array(
-    node: BoundArray, value: Any, scope: Any, out: list[bytes], table: str, path: Path
-) -> None:
-    try:
-        elements = values.counted(value, int(node.count.evaluate(scope)))
-    except _BAD_VALUE as error:
-        raise EncodeError(str(error), table=table, field=_dotted(path)) from error
-    for index, element in enumerate(elements):
-        _write(node.element(index), element, {}, out, table, (*path, f"[{index}]"))
+            return values.octets(value)
+        case BoundSlot(word, slot) if slot.hi - slot.lo + 1 == 8 * word.size:
+            return values.masked(value, slot.mask).to_bytes(word.size, word.order)
+    raise writer.error("it shares its bytes with other fields; write the bytes as a whole")
 
 
 def _float_format(node: BoundFloat) -> str:
     return ("<" if node.order == "little" else ">") + ("f" if node.size == 4 else "d")
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(path).replace(".[", "[")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 
@@ -12,12 +12,20 @@ if TYPE_CHECKING:
     from .record import Field, Record
 
 
+Form = Literal["octets", "text", "bcd", "set"]
+
+
 class Kind(msgspec.Struct, frozen=True):
     """Base of all wire types. `label` is the name that guides and documentation use."""
 
     @property
     def label(self) -> str:
         raise NotImplementedError
+
+    @property
+    def formulas(self) -> tuple[Expr, ...]:
+        """Sizes and counts in it, over dimensions or fields of the record that declares it."""
+        return ()
 
 
 class Integer(Kind, frozen=True):
@@ -48,40 +56,52 @@ class Bits(Kind, frozen=True):
         return f"BOOL({self.lo})" if self.boolean else f"UINT({self.lo}..{self.hi})"
 
 
-class Octets(Kind, frozen=True):
-    """Raw bytes."""
+class Sized(Kind, frozen=True):
+    """Bytes read in one `form`, as many as `size` says."""
+
+    form: ClassVar[Form]
 
     size: Expr
+
+    @property
+    def formulas(self) -> tuple[Expr, ...]:
+        return (self.size,)
+
+
+class Octets(Sized, frozen=True):
+    """Raw bytes."""
+
+    form = "octets"
 
     @property
     def label(self) -> str:
         return f"ARRAY[{self.size}] OF UINT8"
 
 
-class Text(Kind, frozen=True):
+class Text(Sized, frozen=True):
     """Characters, one byte each (ISO 646 or ISO 8859-1, by BT00), padding kept."""
 
-    size: Expr
+    form = "text"
 
     @property
     def label(self) -> str:
         return f"ARRAY[{self.size}] OF CHAR"
 
 
-class Bcd(Kind, frozen=True):
+class Bcd(Sized, frozen=True):
     """Two digits a byte, high nibble first; decoded as the string of its hex digits."""
 
-    size: Expr
+    form = "bcd"
 
     @property
     def label(self) -> str:
         return f"ARRAY[{self.size}] OF BCD"
 
 
-class BitSet(Kind, frozen=True):
+class BitSet(Sized, frozen=True):
     """SET: one bit a member, LSB first; decoded as the frozenset of the members that are set."""
 
-    size: Expr
+    form = "set"
 
     @property
     def label(self) -> str:
@@ -106,6 +126,10 @@ class NonInteger(Kind, frozen=True):
     def label(self) -> str:
         return f"NI_FMAT{self.number}"
 
+    @property
+    def formulas(self) -> tuple[Expr, ...]:
+        return (self.format,)
+
 
 class Nested(Kind, frozen=True):
     """Another record."""
@@ -127,3 +151,7 @@ class Array(Kind, frozen=True):
     @property
     def label(self) -> str:
         return f"ARRAY[{self.count}] OF {self.element.kind.label}"
+
+    @property
+    def formulas(self) -> tuple[Expr, ...]:
+        return (self.count, *self.element.kind.formulas)

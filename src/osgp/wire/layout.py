@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import linecache
 import struct
+import weakref
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from osgp.errors import DecodeError, DimensionError, EncodeError, OsgpError, Truncated
+from osgp.errors import DecodeError, DimensionError, PathError
 
 from . import interpret
 from .bind import bind as bind_tree
@@ -16,12 +17,12 @@ from .bind import dependencies
 from .bound import BoundNode, BoundRecord
 from .dims import Dims
 from .extent import extent
-from .generate import Program, program
+from .generate import codec
 from .path import locate
 from .record import Record
 
 if TYPE_CHECKING:
-    from .columns import Columns
+    from .columns import Columns, Plan
 
 R = TypeVar("R", bound=Record)
 
@@ -32,11 +33,11 @@ _SOFT_ERRORS = (
     AttributeError,
     OverflowError,
     ArithmeticError,
-    IndexError,
+    DecodeError,
 )
 """What generated code raises on bad data; the interpreter then explains it."""
 
-_CACHE_LIMIT = 4096
+_CACHE_LIMIT = 1024
 _cache: dict[Any, Layout[Any]] = {}
 
 
@@ -66,11 +67,20 @@ class Part(NamedTuple):
         return interpret.encode_node(self.node, value, self.name)
 
 
+class Code(NamedTuple):
+    """Generated functions and their source."""
+
+    decode: Callable[..., Any]
+    encode: Callable[..., bytes]
+    source: str
+
+
 class Layout(Generic[R]):
     """One record under one set of dimensions. Made by `bind`, shared, immutable."""
 
     def __init__(self, tree: BoundRecord, name: str) -> None:
         self.tree, self.name = tree, name
+        self._elements: dict[str, Layout[Any]] = {}
 
     @property
     def record(self) -> type[R]:
@@ -82,24 +92,20 @@ class Layout(Generic[R]):
         return self.tree.size
 
     @cached_property
-    def _compiled(self) -> tuple[Program, Callable[..., Any], Callable[..., bytes]]:
-        built, decoder, encoder = program(self.tree)
-        filename = f"<osgp layout {self.name} {id(self):x}>"
+    def _code(self) -> Code:
+        built, decoder, encoder = codec(self.tree)
+        filename, source = f"<osgp layout {self.name} {id(self):x}>", built.source
         namespace = dict(built.globals)
         # The package's only exec. The text is deterministic and made of declared identifiers.
-        exec(compile(built.source, filename, "exec"), namespace)  # noqa: S102
-        linecache.cache[filename] = (
-            len(built.source),
-            None,
-            built.source.splitlines(True),
-            filename,
-        )
-        return built, namespace[decoder], namespace[encoder]
+        exec(compile(source, filename, "exec"), namespace)  # noqa: S102
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        weakref.finalize(self, linecache.cache.pop, filename, None)
+        return Code(namespace[decoder], namespace[encoder], source)
 
     @property
     def source(self) -> str:
         """The generated Python, for reading."""
-        return self._compiled[0].source
+        return self._code.source
 
     def decode(self, data: bytes) -> R:
         """The record of a whole image. Raises Truncated, DimensionError or DecodeError."""
@@ -109,31 +115,24 @@ class Layout(Generic[R]):
         return record
 
     def decode_from(self, data: bytes, position: int = 0) -> tuple[R, int]:
-        """The record at `position`, and the position after it."""
-        size = self.tree.size
+        """The record at `position`, and the position after it. Raises as `decode`."""
+        size, decoder = self.tree.size, self._code.decode
         try:
             if size is None:
-                return self._compiled[1](data, position)  # type: ignore[no-any-return]
+                return decoder(data, position)  # type: ignore[no-any-return]
             if len(data) - position >= size:
-                return self._compiled[1](data, position), position + size
+                return decoder(data, position), position + size
         except _SOFT_ERRORS:
-            pass
-        except DecodeError:
             pass
         return interpret.decode(self.tree, data, self.name, position)
 
     def encode(self, record: R) -> bytes:
         """The image of `record`. Raises EncodeError, which names the field."""
+        encoder = self._code.encode
         try:
-            return self._compiled[2](record)
+            return encoder(record)
         except _SOFT_ERRORS:
-            return self._explain(record)
-
-    def _explain(self, record: R) -> bytes:
-        try:
             return interpret.encode(self.tree, record, self.name)
-        except DecodeError as error:
-            raise EncodeError(str(error), table=self.name) from error
 
     def extent(self, beginning: bytes) -> int:
         """Bytes the image has, as far as its beginning tells; see `osgp.wire.extent`."""
@@ -160,16 +159,26 @@ class Layout(Generic[R]):
 
     def element(self, path: str) -> Layout[Any]:
         """The layout of a record inside this one. Raises PathError."""
-        node, _, _ = locate(self.tree, path, self.name)
-        if not isinstance(node, BoundRecord):
-            raise EncodeError("not a record", table=self.name, field=path)
-        return _shared(("part", self.tree, path), lambda: Layout(node, f"{self.name}.{path}"))
+        found = self._elements.get(path)
+        if found is None:
+            node, _, _ = locate(self.tree, path, self.name)
+            if not isinstance(node, BoundRecord):
+                raise PathError(f"{self.name}.{path}: no record")
+            found = self._elements[path] = Layout(node, f"{self.name}.{path}")
+        return found
+
+    @cached_property
+    def _plan(self) -> Plan:
+        from .columns import Plan
+
+        return Plan(self.tree, self.name)
 
     def columns(self, data: bytes) -> Columns:
-        """Fields of one or more whole images one after another, as numpy arrays."""
-        from .columns import Columns
+        """Fields of one or more whole images one after another, as numpy arrays.
 
-        return Columns(self.tree, data, self.name)
+        Raises DimensionError for a layout of variable size, Truncated for a partial image.
+        """
+        return self._plan.columns(data)
 
     def __repr__(self) -> str:
         return f"Layout({self.name}, {self.size} bytes)"
@@ -181,26 +190,30 @@ def bind(record: type[R], dims: Dims, name: str = "") -> Layout[R]:
     Raises DimensionError where a dimension is missing or beyond its cap.
     """
     known = dims.bound.get(record)
-    if known is not None:
-        return known
-    title = name or record.__name__
-    key = ("record", record, title, dims.key(dependencies(record)))
-    layout = _shared(key, lambda: Layout(bind_tree(record, dims), title))
-    dims.bound[record] = layout
-    return layout
+    if known is None:
+        known = dims.bound[record] = _shared(record, dims, name or record.__name__)
+    return known
 
 
-def _shared(key: Any, make: Callable[[], Layout[Any]]) -> Layout[Any]:
+def _shared(record: type[R], dims: Dims, name: str) -> Layout[R]:
     """A layout from the cache. Dimensions that cannot be hashed are bound anew."""
+    key = (record, name, dims.key(dependencies(record)))
     try:
         found = _cache.get(key)
     except TypeError:
-        return make()
+        return _made(record, dims, name)
     if found is None:
         if len(_cache) >= _CACHE_LIMIT:
             _cache.clear()
-        found = _cache[key] = make()
+        found = _cache[key] = _made(record, dims, name)
     return found
 
 
-__all__ = ["Layout", "OsgpError", "Part", "Span", "Truncated", "bind"]
+def _made(record: type[R], dims: Dims, name: str) -> Layout[R]:
+    try:
+        return Layout(bind_tree(record, dims), name)
+    except DimensionError as error:
+        raise DimensionError(error.reason, table=name, field=error.field) from error
+
+
+__all__ = ["Layout", "Part", "Span", "bind"]

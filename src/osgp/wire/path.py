@@ -6,10 +6,12 @@ import re
 
 from osgp.errors import PathError
 
-from .bound import BoundArray, BoundNode, BoundRecord, BoundWord
+from .bound import BoundArray, BoundNode, BoundRecord, BoundSlot, BoundWord, Member
 from .expr import Const
 
-_STEP = re.compile(r"(?:^|\.)(?P<name>[A-Za-z_]\w*)|\[(?P<first>\d+)(?::(?P<last>\d+))?\]")
+_STEP = re.compile(
+    r"(?P<dot>\.?)(?P<name>[A-Za-z_]\w*)|\[(?P<first>\d{1,9})(?::(?P<last>\d{1,9}))?\]", re.ASCII
+)
 
 Step = str | int | slice
 
@@ -20,7 +22,7 @@ def parse(path: str) -> list[Step]:
     position = 0
     while position < len(path):
         match = _STEP.match(path, position)
-        if match is None:
+        if match is None or (match["name"] and bool(match["dot"]) != bool(position)):
             raise PathError(f"{path!r} is no field path (like `name.name[2]`)")
         steps.append(_step(match))
         position = match.end()
@@ -51,40 +53,52 @@ def _enter(node: BoundNode, step: Step, path: str) -> tuple[BoundNode, int]:
     if isinstance(step, str) and isinstance(node, BoundRecord):
         return _enter_member(node, step, path)
     if isinstance(node, BoundArray) and isinstance(node.count, Const) and not isinstance(step, str):
-        return _enter_elements(node, node.count.value, step, path)
+        first, last = (step, step + 1) if isinstance(step, int) else (step.start, step.stop)
+        if not 0 <= first < last <= node.count.value:
+            raise PathError(f"{path}: it has {node.count.value} elements")
+        part, offset = _elements(node, first, last, path)
+        return (part.element(0) if isinstance(step, int) else part), offset
     kind = "a field" if isinstance(step, str) else "an element"
-    raise PathError(f"{path}: {kind} {step!r} is not there")
+    raise PathError(f"{path}: {kind} {_written(step)} is not there")
+
+
+def _written(step: Step) -> str:
+    return f"[{step.start}:{step.stop}]" if isinstance(step, slice) else str(step)
 
 
 def _enter_member(node: BoundRecord, name: str, path: str) -> tuple[BoundNode, int]:
-    for member in node.members:
-        if name in member.absent or name == member.name:
-            if member.node is None:
-                raise PathError(f"{path}: this device has no {name}")
-            if member.offset is None:
-                raise PathError(f"{path}: the place of {name} depends on the data")
-            return member.node, member.offset
-    raise PathError(f"{path}: {node.record.__name__} has no field {name}")
+    member = next((member for member in node.members if name in member.names), None)
+    if member is None:
+        raise PathError(f"{path}: {node.record.__name__} has no field {name}")
+    if member.node is None:
+        raise PathError(f"{path}: this device has no {name}")
+    if member.offset is None:
+        raise PathError(f"{path}: the place of {name} depends on the data")
+    if member.when is not None:
+        raise PathError(f"{path}: whether {name} is there depends on the data")
+    return _named(member, member.node, name), member.offset
 
 
-def _enter_elements(
-    node: BoundArray, count: int, step: int | slice, path: str
-) -> tuple[BoundNode, int]:
-    first, last = (step, step + 1) if isinstance(step, int) else (step.start, step.stop)
-    if not 0 <= first < last <= count:
-        raise PathError(f"{path}: it has {count} elements")
-    sizes = [node.element(n).size for n in range(last)] if not node.uniform else []
-    one = node.elements[0].size
-    if one is None or None in sizes:
+def _named(member: Member, node: BoundNode, name: str) -> BoundNode:
+    """The node of `name`: the member's own, or one bit field of its word."""
+    if not isinstance(node, BoundWord):
+        return node
+    return BoundSlot(node, node.slots[member.names.index(name)])
+
+
+def _elements(node: BoundArray, first: int, last: int, path: str) -> tuple[BoundArray, int]:
+    """Elements `first` up to `last` as an array of their own, and its offset."""
+    before, size = _length(node, 0, first), _length(node, first, last)
+    if before is None or size is None:
         raise PathError(f"{path}: its elements vary in length")
-    offset = one * first if node.uniform else sum(size or 0 for size in sizes[:first])
-    if isinstance(step, int):
-        return node.element(step), offset
     elements = node.elements if node.uniform else node.elements[first:last]
-    total = one * (last - first) if node.uniform else sum(size or 0 for size in sizes[first:])
-    return BoundArray(elements, Const(last - first), node.cap, total, node.uniform), offset
+    return BoundArray(elements, Const(last - first), node.cap, size, node.uniform), before
 
 
-def is_word(node: BoundNode) -> bool:
-    """Whether a path ended at a bit field: its span is the whole word."""
-    return isinstance(node, BoundWord)
+def _length(node: BoundArray, first: int, last: int) -> int | None:
+    """Bytes of elements `first` up to `last`; None where the data decides."""
+    if node.uniform:
+        one = node.elements[0].size
+        return None if one is None else one * (last - first)
+    sizes = [element.size for element in node.elements[first:last]]
+    return None if None in sizes else sum(size or 0 for size in sizes)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict
 import msgspec
 
 from .expr import Expr
-from .kinds import Bits, Kind
+from .kinds import Bits, Kind, Rest
 
 Version = tuple[int, ...]
 Order = Literal["little", "big"]
@@ -75,6 +75,9 @@ class Word(msgspec.Struct, frozen=True):
 
 Item = Field | Word
 
+HIDDEN = "_fill"
+"""How the names of hidden members begin."""
+
 
 def _group(fields: tuple[Field, ...]) -> Iterator[Item]:
     """Fields in order, bit fields gathered into their words."""
@@ -122,14 +125,49 @@ def _gaps(fields: list[Field]) -> list[tuple[int, int]]:
 def _word(fields: list[Field], fill_count: int) -> Word:
     kind = fields[0].kind
     assert isinstance(kind, Bits)
-    fills = tuple((f"_fill{fill_count + n}", lo, hi) for n, (lo, hi) in enumerate(_gaps(fields)))
+    fills = tuple((f"{HIDDEN}{fill_count + n}", lo, hi) for n, (lo, hi) in enumerate(_gaps(fields)))
     return Word(tuple(fields), kind.word // 8, fills)
 
 
-def _fills(items: tuple[Item, ...]) -> Iterator[str]:
+def _fills(items: tuple[Item, ...]) -> list[str]:
+    """Names of the hidden members."""
+    return [name for item in items if isinstance(item, Word) for name, _, _ in item.fills]
+
+
+def _declared(bases: tuple[type, ...], namespace: dict[str, Any]) -> tuple[Field, ...]:
+    """Fields of a class body, after those of the records that it extends."""
+    inherited = {field.name: field for base in bases for field in getattr(base, "wire_fields", ())}
+    own = {
+        name: msgspec.structs.replace(value, name=name)
+        for name, value in namespace.items()
+        if isinstance(value, Field)
+    }
+    hidden = any(_fills(getattr(base, "wire_items", ())) for base in bases)
+    if hidden and not own.keys() <= inherited.keys():
+        raise TypeError("a record with unused bits cannot be extended; name the bits")
+    return tuple((inherited | own).values())
+
+
+def _check(fields: tuple[Field, ...], items: tuple[Item, ...]) -> None:
+    """TypeError for a declaration that no image could follow."""
+    known: set[str] = set()
+    for field in fields:
+        for missing in sorted(_reads(field) - known):
+            raise TypeError(f"{field.name}: {missing} is no earlier field")
+        known.add(field.name)
     for item in items:
-        if isinstance(item, Word):
-            yield from (name for name, _, _ in item.fills)
+        for field in item.fields[1:] if isinstance(item, Word) else ():
+            if field.when is not None:
+                raise TypeError(f"{field.name}: its word's first field has the condition")
+    for field in fields[:-1]:
+        if isinstance(field.kind, Rest):
+            raise TypeError(f"{field.name}: nothing can follow the rest of the image")
+
+
+def _reads(field: Field) -> frozenset[str]:
+    """Earlier fields that the presence or the size of `field` depends on."""
+    formulas = [*field.kind.formulas, *([] if field.when is None else [field.when])]
+    return frozenset[str]().union(*(formula.field_names() for formula in formulas))
 
 
 class RecordMeta(msgspec.StructMeta):
@@ -148,17 +186,13 @@ class RecordMeta(msgspec.StructMeta):
         byte_order: Order | None = None,
         **kwargs: Any,
     ) -> Any:
-        declared = {
-            field.name: field for base in bases for field in getattr(base, "wire_fields", ())
-        } | {
-            key: msgspec.structs.replace(value, name=key)
-            for key, value in namespace.items()
-            if isinstance(value, Field)
-        }
-        items = tuple(_group(tuple(declared.values())))
-        members = dict.fromkeys(declared, Any) | dict.fromkeys(_fills(items), int)
-        body = {key: value for key, value in namespace.items() if key not in declared}
-        body |= dict.fromkeys(_fills(items), 0)
+        fields = _declared(bases, namespace)
+        items = tuple(_group(fields))
+        _check(fields, items)
+        names, hidden = [field.name for field in fields], _fills(items)
+        body = {key: value for key, value in namespace.items() if key not in names}
+        body |= dict.fromkeys(hidden, 0)
+        members = dict.fromkeys(names, Any) | dict.fromkeys(hidden, int)
         body["__annotations__"] = namespace.get("__annotations__", {}) | members
         body["__module__"] = namespace.get("__module__", "")
         cls = super().__new__(
@@ -173,7 +207,7 @@ class RecordMeta(msgspec.StructMeta):
             **kwargs,
         )
         inherited: Order = getattr(cls, "wire_order", "little")
-        cls.wire_fields = tuple(declared.values())
+        cls.wire_fields = fields
         cls.wire_items = items
         cls.wire_order = byte_order or inherited
         return cls

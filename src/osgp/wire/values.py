@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from operator import index
 from typing import Any
+
+from .kinds import Form
 
 _BIT_POSITIONS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
@@ -26,7 +29,7 @@ def encode_set(members: Collection[int], size: int) -> bytes:
     return number.to_bytes(size, "little")
 
 
-def decode_bytes(form: str, data: bytes) -> Any:
+def decode_bytes(form: Form, data: bytes) -> Any:
     match form:
         case "text":
             return data.decode("latin-1")
@@ -37,7 +40,7 @@ def decode_bytes(form: str, data: bytes) -> Any:
     return data
 
 
-def encode_bytes(form: str, value: Any, size: int) -> bytes:
+def encode_bytes(form: Form, value: Any, size: int) -> bytes:
     """ValueError, TypeError or AttributeError if `value` is not of this form and size."""
     match form:
         case "text":
@@ -47,8 +50,13 @@ def encode_bytes(form: str, value: Any, size: int) -> bytes:
         case "set":
             return encode_set(value, size)
         case _:
-            data = bytes(memoryview(value))
+            data = octets(value)
     return fixed(data, size)
+
+
+def octets(value: Any) -> bytes:
+    """`value` as bytes; TypeError for numbers, texts and anything else that is no buffer."""
+    return value if isinstance(value, bytes) else bytes(memoryview(value))
 
 
 def fixed(data: bytes, size: int) -> bytes:
@@ -63,10 +71,25 @@ def counted(values: Collection[Any], count: int) -> Collection[Any]:
     return values
 
 
+def capped(number: Any, cap: int) -> int:
+    """A count or length that data gave; ValueError beyond its cap."""
+    if not isinstance(number, int) or not 0 <= number <= cap:
+        raise ValueError(f"{number!r} is outside 0..{cap}")
+    return number
+
+
+def need(data: bytes, end: int) -> None:
+    """ValueError if `data` ends before `end`."""
+    if end > len(data):
+        raise ValueError("too short")
+
+
 def masked(value: Any, mask: int) -> int:
-    if not isinstance(value, int) or not 0 <= value <= mask:
-        raise ValueError(f"{value!r} is outside 0..{mask}")
-    return value
+    """The number in a bit field; TypeError or ValueError for what it cannot hold."""
+    number = index(value)
+    if not 0 <= number <= mask:
+        raise ValueError(f"outside 0..{mask}")
+    return number
 
 
 def finite(value: float) -> float:

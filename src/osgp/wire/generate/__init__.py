@@ -16,10 +16,11 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .program import Program
 
-__all__ = ["Program", "program"]
+__all__ = ["Program", "codec"]
 
 
-def program(node: BoundRecord) -> tuple[Program, str, str]:
+def codec(node: BoundRecord) -> tuple[Program, str, str]:
     """The program, and the names of its decoder `(data, position)` and encoder `(record)`."""
     built = Program()
-    return built, Decoder(built).record(node), Encoder(built).record(node)
+    decoder = Decoder(built).function(node, node.record.wire_order)
+    return built, decoder, Encoder(built).function(node)
