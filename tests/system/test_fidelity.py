@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from osgp.channel import scenario as scenarios
 from osgp.concentrator.happenings import Notice
+from osgp.concentrator.plan import Plan
 from osgp.headend.store import Store, open_store
 from osgp.meter.device import VirtualMeter
 from osgp.meter.identity import neighbourhood
@@ -23,6 +24,7 @@ from osgp.spec import tables
 from osgp.topology import Life
 
 HOUR = 3600.0
+OFTEN = Plan(visit_every=2 * HOUR)
 
 
 class Unwatched:
@@ -43,7 +45,7 @@ def world(tmp_path: Path, meters: int = 3, seed: int = 5) -> Iterator[tuple[Worl
         profiles = neighbourhood(meters, seed, keys.omak)
         scenario = scenarios.load(scenarios.DEFAULT)
         yield (
-            World(scenario, profiles, memory, store, keys, seed=seed, now=BEGINNING),
+            World(scenario, profiles, memory, store, keys, seed=seed, now=BEGINNING, plan=OFTEN),
             store,
         )
     memory.close()
