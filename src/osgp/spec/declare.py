@@ -170,6 +170,11 @@ class Registry(Mapping[str | int, type[D]]):
             raise ValueError(f"{info.name} is declared twice")
         self._by_number[info.number] = self._by_name[info.name] = declaration
 
+    def replace(self, declaration: Any) -> None:
+        """Puts `declaration` in the place of the one with its number; see `osgp.spec.overlay`."""
+        info = declaration.info
+        self._by_number[info.number] = self._by_name[info.name] = declaration
+
     def __getitem__(self, key: str | int) -> type[D]:
         """Raises UsageError (also a KeyError's place) for what is not declared."""
         found = self._by_number.get(key) if isinstance(key, int) else self._by_name.get(key)

@@ -2,142 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.spec.access import FULL
-from osgp.spec.declare import Procedure
+from osgp.spec.declare import EXTENDED, Procedure, ProcedureMeta
 from osgp.spec.source import Source
 from osgp.wire import rest
 
+NUMBERS: Final = (0, 4, 5, 7, 14, 45, 46, 47, 48, 49)
+"""Annex D rows titled 'Manufacturer Specific'."""
 
-class ManufacturerProcedure00(
-    Procedure,
-    number=2048,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-    note="The meter manual names it Self Calibration.",
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
+_NOTES: Final = {0: "The meter manual names it Self Calibration."}
 
 
-class ManufacturerProcedure04(
-    Procedure,
-    number=2052,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure05(
-    Procedure,
-    number=2053,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
+def _declare(number: int) -> type[Procedure]:
+    body = {
+        "__doc__": "Manufacturer specific.",
+        "__module__": __name__,
+        "parameters": rest("manufacturer specific"),
+    }
+    declared: type[Procedure] = ProcedureMeta(
+        f"ManufacturerProcedure{number:02d}",
+        (Procedure,),
+        body,
+        number=EXTENDED + number,
+        title="Manufacturer Specific",
+        source=Source.PROJECT,
+        call=FULL,
+        note=_NOTES.get(number, ""),
+    )
+    return declared
 
 
-class ManufacturerProcedure07(
-    Procedure,
-    number=2055,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
+MANUFACTURER_PROCEDURES: Final = tuple(_declare(number) for number in NUMBERS)
 
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure14(
-    Procedure,
-    number=2062,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure45(
-    Procedure,
-    number=2093,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure46(
-    Procedure,
-    number=2094,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure47(
-    Procedure,
-    number=2095,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure48(
-    Procedure,
-    number=2096,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-class ManufacturerProcedure49(
-    Procedure,
-    number=2097,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    call=FULL,
-):
-    """Manufacturer specific."""
-
-    parameters = rest("manufacturer specific")
-
-
-__all__ = [
-    "ManufacturerProcedure00",
-    "ManufacturerProcedure04",
-    "ManufacturerProcedure05",
-    "ManufacturerProcedure07",
-    "ManufacturerProcedure14",
-    "ManufacturerProcedure45",
-    "ManufacturerProcedure46",
-    "ManufacturerProcedure47",
-    "ManufacturerProcedure48",
-    "ManufacturerProcedure49",
-]
+__all__ = ["MANUFACTURER_PROCEDURES"]

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.spec.access import EVERY, FULL, MEP_WRITE
-from osgp.spec.declare import Table
+from osgp.spec.declare import EXTENDED, Table, TableMeta
 from osgp.spec.source import Source
 from osgp.wire import rest
 
+NUMBERS: Final = (0, 8, 18, 35, 38, 1038)
+"""Annex B rows titled 'Manufacturer Specific' that nothing more is known of; ET01 has a name."""
 
-class ManufacturerSpecific00(
-    Table,
-    number=2048,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-):
-    """Manufacturer specific."""
+_NOTES: Final = {
+    38: "ET36 has it as a log with 10 entries of 35 bytes that hold a configuration id."
+}
 
-    image = rest("manufacturer specific")
+
+def _declare(number: int) -> type[Table]:
+    body = {
+        "__doc__": "Manufacturer specific.",
+        "__module__": __name__,
+        "image": rest("manufacturer specific"),
+    }
+    declared: type[Table] = TableMeta(
+        f"ManufacturerSpecific{number:02d}",
+        (Table,),
+        body,
+        number=EXTENDED + number,
+        title="Manufacturer Specific",
+        source=Source.PROJECT,
+        read=FULL,
+        write=FULL,
+        note=_NOTES.get(number, ""),
+    )
+    return declared
+
+
+MANUFACTURER_TABLES: Final = tuple(_declare(number) for number in NUMBERS)
 
 
 class PulseOutputOptions(
@@ -35,78 +54,4 @@ class PulseOutputOptions(
     image = rest("manufacturer specific")
 
 
-class ManufacturerSpecific08(
-    Table,
-    number=2056,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-):
-    """Manufacturer specific."""
-
-    image = rest("manufacturer specific")
-
-
-class ManufacturerSpecific18(
-    Table,
-    number=2066,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-):
-    """Manufacturer specific."""
-
-    image = rest("manufacturer specific")
-
-
-class ManufacturerSpecific35(
-    Table,
-    number=2083,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-):
-    """Manufacturer specific."""
-
-    image = rest("manufacturer specific")
-
-
-class ManufacturerSpecific38(
-    Table,
-    number=2086,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-    note="ET36 has it as a log with 10 entries of 35 bytes that hold a configuration id.",
-):
-    """Manufacturer specific."""
-
-    image = rest("manufacturer specific")
-
-
-class ManufacturerSpecific1038(
-    Table,
-    number=3086,
-    title="Manufacturer Specific",
-    source=Source.PROJECT,
-    read=FULL,
-    write=FULL,
-):
-    """Manufacturer specific."""
-
-    image = rest("manufacturer specific")
-
-
-__all__ = [
-    "ManufacturerSpecific00",
-    "ManufacturerSpecific08",
-    "ManufacturerSpecific18",
-    "ManufacturerSpecific35",
-    "ManufacturerSpecific38",
-    "ManufacturerSpecific1038",
-    "PulseOutputOptions",
-]
+__all__ = ["MANUFACTURER_TABLES", "PulseOutputOptions"]
