@@ -10,10 +10,15 @@ import pytest
 
 from osgp.errors import OsgpError
 from osgp.ports import Caller
+from osgp.ports.mep import MepPort, MepServer, TlsPort, oma_tables, tls_tables
+from osgp.ports.mep.frame import frame
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession, Size
 from osgp.ports.optical.packet import Packet
 from tests.unit.ports.cable import Cable, Shelf
+from tests.unit.ports.test_mep import KEYS as MEP_KEYS
+from tests.unit.ports.test_mep import MAK
 from tests.unit.ports.test_optical import KEYS, RK, shelf
+from tests.unit.ports.tls_psk import PskClient, PskServer
 
 
 class Flood:
@@ -93,6 +98,51 @@ def test_an_optical_server_is_not_held_by_any_peer(name: str) -> None:
     session = OpticalSession(port, RK)
     fresh.call(session.open())
     assert fresh.call(session.tables.read(0, 0, 2)) == b"\0\1"
+
+
+MEP_PEERS = {
+    "noise": lambda: random.Random(7).randbytes(64),
+    "alerts without end": lambda: bytes(200),
+    "absurd length": lambda: b"\xff\xff" + bytes(300),
+    "half a message": lambda: b"\x01\xdc" + bytes(5),
+    "wrong digests": lambda: frame(bytes.fromhex("0000020102") + bytes(8)),
+    "refused digests": lambda: frame(b"\x0b"),
+    "other sequence numbers": lambda: frame(bytes.fromhex("0c00000001") + bytes(8)),
+    "success without anything": lambda: frame(b"\x00"),
+    "longest messages": lambda: frame(bytes(476)),
+    "byte by byte": lambda: b"\x01",
+}
+
+
+@pytest.mark.parametrize("name", MEP_PEERS)
+@pytest.mark.parametrize("tls", [False, True], ids=["digest", "tls"])
+def test_a_mep_client_gives_up_on_any_peer(name: str, tls: bool) -> None:
+    if tls:
+        key = PskClient(b"k" * 16, b"\0\0\0", bytes(32))
+        port: Any = TlsPort(MepPort(), lambda: key)
+    else:
+        port = MepPort()
+    tables = tls_tables() if tls else oma_tables(b"k" * 16)
+    cable = Cable(Caller(port), Flood(MEP_PEERS[name]), speed=None)
+    with pytest.raises(OsgpError):
+        cable.call(tables.read(0, 0, 300), within=300.0)
+    assert len(cable.sent[0]) <= 12
+
+
+@pytest.mark.parametrize("name", MEP_PEERS)
+def test_a_mep_server_is_not_held_by_any_peer(name: str) -> None:
+    tables = shelf()
+    server = MepServer(tables, MEP_KEYS, engine=lambda: PskServer(nobody, bytes(32), b""))
+    cable = Cable(Flood(MEP_PEERS[name], every=0.2), server, speed=None)
+    cable.run(1010.0)
+    assert not tables.writes
+    assert not tables.reads
+    fresh = Cable(Caller(MepPort()), server, speed=None, start=cable.now + 1)
+    assert fresh.call(oma_tables(MAK).read(0, 0, 2)) == b"\0\1"
+
+
+def nobody(identity: bytes) -> None:
+    """No identity has a key."""
 
 
 def test_memory_stays_bounded() -> None:

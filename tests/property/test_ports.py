@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osgp.ports.mep.frame import FrameParser, Mark, frame
 from osgp.ports.optical.assembly import Assembler, Size, split
 from osgp.ports.optical.checksum import ChecksumClient, ChecksumServer
 from osgp.ports.optical.packet import Damaged, Packet, PacketParser
@@ -74,3 +75,22 @@ def test_checksummed_reads_arrive(data: bytes) -> None:
     body = b"\0" + len(data).to_bytes(2) + data
     sealed = server.seal_response(server.open_request(request), body)
     assert ChecksumClient().open_response(request, sealed) == body
+
+
+@given(st.lists(st.binary(max_size=476), max_size=6), st.data())
+def test_mep_messages_survive_any_cutting(sent: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(frame(message) if message else b"\0\0" for message in sent)
+    parser, found, at = FrameParser(), [], 0
+    while at < len(stream):
+        step = data.draw(st.integers(1, 200))
+        found += parser.feed(stream[at : at + step])
+        at += step
+    assert found == [message or Mark.ALERT for message in sent]
+    assert not parser.inside
+
+
+@given(st.binary(max_size=1500))
+def test_a_mep_parser_holds_no_more_than_one_message(noise: bytes) -> None:
+    parser = FrameParser()
+    parser.feed(noise)
+    assert len(parser._buffer) < 478

@@ -14,7 +14,9 @@ from osgp.errors import OperationNotPossible
 from osgp.ports import Caller, ClientPort
 from osgp.session import Exchange
 
-MAX_STEPS = 60_000
+MAX_STEPS = 200_000
+LARGEST_PIECE = 24
+"""Bytes that arrive at once; 25 ms at 9600 bits a second."""
 
 
 class Machine(Protocol):
@@ -127,17 +129,19 @@ class Cable:
         if self.cut:
             return
         begin = max(self.now, self._free[index])
+        if self._random.random() < self.noise.delayed:
+            begin += self.noise.delay
         for piece in self._pieces(data):
             begin += 0.0 if self._speed is None else len(piece) * 10 / self._speed
-            if self._random.random() < self.noise.delayed:
-                begin += self.noise.delay
             arrived = self.noise.spoil(piece, self._random)
             if arrived:
                 heapq.heappush(self._arrivals, (begin, next(self._order), 1 - index, arrived))
         self._free[index] = begin
 
     def _pieces(self, data: bytes) -> list[bytes]:
-        cuts = sorted({0, len(data), *(self._random.randrange(len(data)) for _ in range(2))})
+        cuts, size = [0], len(data)
+        while cuts[-1] < size:
+            cuts.append(min(size, cuts[-1] + self._random.randint(1, LARGEST_PIECE)))
         return [data[a:b] for a, b in pairwise(cuts)]
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from osgp.errors import OperationNotPossible, TransportError
-from osgp.ports import Caller, Echoed, Unsolicited
+from osgp.ports import Echoed, Unsolicited
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession, Size
 from osgp.ports.optical.assembly import split
 from osgp.ports.optical.packet import Packet, PacketParser, Signal
@@ -331,7 +331,3 @@ class _Mute(Around):
 
     def handle_timer(self, now: float) -> None:
         return None
-
-
-def test_callers_are_what_runs_on_the_port() -> None:
-    assert isinstance(calling(OpticalPort(), _Mute(None)).ends[0], Caller)

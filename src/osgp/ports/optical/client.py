@@ -169,8 +169,8 @@ class OpticalPort:
                     self._deadline = now + self._patience
                 case Message(data):
                     self._message(data, now)
-                case GivenUp(echoes):
-                    self._fail(_unanswered(echoes), now)
+                case GivenUp(echo):
+                    self._fail(_unanswered(echo), now)
                 case Incomplete(reason):
                     self._incomplete(reason, now)
                 case Reflected():
@@ -240,7 +240,7 @@ _KEEPING: Final = frozenset({Asking.KEEPING, Asking.KEPT})
 _AWAITING: Final = frozenset({Asking.AWAITING, Asking.KEPT})
 
 
-def _unanswered(echoes: int) -> TransportError:
-    error = TransportError("only an echo came back" if echoes else "no answer")
-    error.hint = LOOP if echoes else ADVICE
+def _unanswered(echo: bool) -> TransportError:
+    error = TransportError("only an echo came back" if echo else "no answer")
+    error.hint = LOOP if echo else ADVICE
     return error

@@ -13,7 +13,8 @@ Beyond the standard, as meters and hobby readers in the field need it:
   and never sent an ACK is taken to send none, and further packets follow each other after a pause;
 - toggle bits may be anything: only identical packets are repetitions;
 - packets without data are acknowledged and mean nothing;
-- this side's own packet, coming back, is an echo and no answer.
+- this side's own packet, coming back, is an echo and no answer; once seen, everything sent is
+  expected to come back first, and taken away.
 
 Sources: ANSI C12.18-1996 as public decoders know it (time-outs, retries, turn-around delay).
 """
@@ -87,9 +88,9 @@ class Through(msgspec.Struct, frozen=True):
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """The peer does not acknowledge; `echoes`: what was sent came back so often."""
+    """The peer does not acknowledge; `echo`: what was sent came back."""
 
-    echoes: int
+    echo: bool
 
 
 class Incomplete(msgspec.Struct, frozen=True):
@@ -124,6 +125,8 @@ class Link:
         self._yields = yields
         self._events: deque[LinkEvent] = deque()
         self._out = bytearray()
+        self._reflects = False
+        self._reflection = bytearray()
         self._gate = self.heard = self.left = 0.0
         self.packets_received = 0
         self.reset()
@@ -135,7 +138,7 @@ class Link:
         self._packets: deque[Packet] = deque()
         self._current = b""
         self._last: Packet | None = None
-        self._tries = self._echoes = self._implied = 0
+        self._tries = self._implied = 0
         self._acks = self._silent = False
         self._deadline: float | None = None
         self._armed = False
@@ -165,13 +168,12 @@ class Link:
         self._machine.fire(Step.SEND)
         self._assembler.reset()
         self._packets.extend(split(message, self.size))
-        self._echoes = 0
         self._transmit_next()
 
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the line."""
         self._gate = now + self.timing.turn_around
-        for item in self._parser.feed(data):
+        for item in self._parser.feed(self._without_echo(data)):
             self._handle(item, now)
         if self._parser.deaf:
             self._expiry = now + self.timing.quiet
@@ -185,6 +187,8 @@ class Link:
             return b""
         data = bytes(self._out)
         self._out.clear()
+        if self._reflects:
+            self._reflection += data
         self.left = max(now, self.left) + self.line.airtime(len(data))
         if not self.idle and not self._armed:
             self._armed = True
@@ -211,6 +215,15 @@ class Link:
 
     # --- receiving
 
+    def _without_echo(self, data: bytes) -> bytes:
+        """What is left of `data` when what was sent and comes back is taken away."""
+        echo = self._reflection[: len(data)]
+        if not data.startswith(bytes(echo)):
+            echo.clear()
+            self._reflection.clear()
+        del self._reflection[: len(echo)]
+        return data[len(echo) :]
+
     def _handle(self, item: Item, now: float) -> None:
         match item:
             case Packet():
@@ -225,7 +238,7 @@ class Link:
 
     def _packet(self, packet: Packet, now: float) -> None:
         if not self.idle and packet.encode() == self._current:
-            self._echoes += 1
+            self._reflects = True
             self._events.append(Reflected())
             return
         self.heard = now
@@ -304,7 +317,7 @@ class Link:
 
     def _drop(self) -> None:
         self._end(Step.GIVE_UP)
-        self._events.append(GivenUp(self._echoes))
+        self._events.append(GivenUp(self._reflects))
 
     def _end(self, step: Step) -> None:
         self._machine.fire(step)

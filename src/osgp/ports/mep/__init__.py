@@ -1,0 +1,61 @@
+"""The MEP port: framing, OMA digests and RC4, or TLS with a pre-shared key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from osgp.ports.tables import PortTables
+from osgp.security.omak import MepScope
+from osgp.security.secret import KeyLike, key_bytes
+from osgp.security.suite import OmaClient
+from osgp.session.client import REPEATS
+
+from .client import MepPort
+from .dialect import RC4_LIMITS, TLS_LIMITS, MepDialect, PlainClient
+from .frame import STANDARD, UNHURRIED, MepTiming
+from .server import MepServer
+from .tls import PSK_SIZE, TERMINATE, KeyId, TlsEngine
+from .tls_client import TlsPort
+
+MAX_MESSAGE: Final = RC4_LIMITS.message
+
+
+def oma_tables(
+    key: KeyLike,
+    *,
+    last: int = 0,
+    encrypt: bool = False,
+    restore: bytes | None = None,
+    persist: Callable[[bytes], None] | None = None,
+) -> PortTables:
+    """The table client for a `MepPort`; `key` is MAK or MBK, of which the first 16 bytes count.
+
+    `last`: the sequence number last sent, if known; `restore`: what `persist` was given last;
+    `encrypt`: RC4, which hides little and costs nothing.
+    """
+    suite = OmaClient(
+        key_bytes(key)[:PSK_SIZE], MepScope(), last=last, encrypt=encrypt, restore=restore
+    )
+    return PortTables(MepDialect(suite), RC4_LIMITS, repeats=REPEATS, persist=persist)
+
+
+def tls_tables() -> PortTables:
+    """The table client for a `TlsPort`, which has the keys."""
+    return PortTables(MepDialect(PlainClient(), TLS_LIMITS), TLS_LIMITS, repeats=0)
+
+
+__all__ = [
+    "MAX_MESSAGE",
+    "STANDARD",
+    "TERMINATE",
+    "UNHURRIED",
+    "KeyId",
+    "MepPort",
+    "MepServer",
+    "MepTiming",
+    "TlsEngine",
+    "TlsPort",
+    "oma_tables",
+    "tls_tables",
+]
