@@ -15,7 +15,10 @@ import typer
 from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
+from . import decode as decode_command
+from . import encode as encode_command
 from . import export as export_command
+from . import tables as tables_command
 from . import up as up_command
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -30,6 +33,9 @@ app = typer.Typer(
 )
 up_command.register(app)
 export_command.register(app)
+tables_command.register(app)
+decode_command.register(app)
+encode_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

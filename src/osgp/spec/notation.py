@@ -55,10 +55,13 @@ from osgp.wire import (
     uint64,
 )
 from osgp.wire.expr import lift
+from osgp.wire.kinds import Bits
 
 LONGEST: Final = 400
 """Characters of a type or formula."""
 
+_FORMULA = re.compile(r"[\w\s.\[\]()+*/%<>=!,-]*", re.ASCII)
+_NUMBER_AND_NAME = re.compile(r"(?<!\w)\d+[A-Za-z_]")
 _TABLE = re.compile(r"[BE]T\d{2,4}")
 _BOOL = re.compile(r"BOOL\((\d+)\)")
 _BITS = re.compile(r"UINT\((\d+)\.\.(\d+)\)")
@@ -134,8 +137,10 @@ def field_of(
     match = _LIST.fullmatch(written)
     if match is None:
         raise NotationError(f"{written!r} is no type")
-    own = {name: value for name, value in others.items() if name != "starts"}
-    return array(field_of(match[2], records, {}), formula_of(match[1]), meaning, **own)
+    element = field_of(match[2], records, {})
+    if isinstance(element.kind, Bits):
+        raise NotationError(f"a list has no elements of type {match[2]}")
+    return array(element, formula_of(match[1]), meaning, **others)
 
 
 def _bits(written: str, meaning: str, word: int, meta: dict[str, Any]) -> Any:
@@ -169,6 +174,8 @@ def formula_of(written: str | int) -> Expr:
         return lift(written)
     if len(written) > LONGEST:
         raise NotationError(f"a formula of {len(written)} characters")
+    if not _FORMULA.fullmatch(written) or _NUMBER_AND_NAME.search(written):
+        raise NotationError(f"{written!r} is no formula")
     try:
         tree = ast.parse(written.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):

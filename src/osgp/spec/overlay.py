@@ -14,12 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from osgp.errors import UsageError
-from osgp.wire import Record
+from osgp.errors import DimensionError, UsageError
+from osgp.wire import NO_DIMS, Record, bind
+from osgp.wire.bind import dependencies, uses_index
 from osgp.wire.formula import record_references
 from osgp.wire.kinds import Array, Nested
 from osgp.wire.record import Field, RecordMeta
 
+from .access import OPEN
 from .declare import (
     Procedure,
     ProcedureInfo,
@@ -42,7 +44,7 @@ MOST_FIELDS: Final = 2_000
 
 Declaration = type[Table] | type[Procedure]
 
-_KEYS: Final = frozenset("OMAK AES MK PK RK MBK MAK NONE".split())
+_KEYS: Final = keys(OPEN)
 _COMMON = {"title", "note", "since", "extend", "fields", "records"}
 _ALLOWED: Final = {
     "table": _COMMON | {"read", "write"},
@@ -138,7 +140,19 @@ def _change(name: str, wanted: Any) -> Change:
     new = _class(TableMeta if table else ProcedureMeta, old.__name__, old.__bases__, fields, name)
     new.__doc__ = old.__doc__
     new.info = _table_info(old, wanted) if table else _procedure_info(old, wanted, records)
+    _check_size(new, name)
     return Change(name, old, new)
+
+
+def _check_size(record: type[Record], where: str) -> None:
+    """OverlayError for a layout that no device could have."""
+    if uses_index(record):
+        raise OverlayError(where, "n is the index of a list, and stands outside of one")
+    if not dependencies(record):
+        try:
+            bind(record, NO_DIMS, where)
+        except DimensionError as error:
+            raise OverlayError(where, str(error)) from None
 
 
 def _replaceable(name: str) -> Declaration:
@@ -214,9 +228,9 @@ def _fields(wanted: Any, records: Mapping[str, type[Record]], where: str) -> dic
 
 def _name(content: Any, where: str) -> str:
     name = content.get("name") if isinstance(content, Mapping) else None
-    if not is_name(name) or name[0] == "_" or hasattr(Table, str(name)):
+    if not isinstance(name, str) or not is_name(name) or name[0] == "_" or hasattr(Table, name):
         raise OverlayError(where, f"{name!r} cannot be a field's name")
-    return str(name)
+    return name
 
 
 def _field(content: Mapping[str, Any], records: Mapping[str, type[Record]], where: str) -> Any:
@@ -363,14 +377,10 @@ def _check_references(changes: tuple[Change, ...]) -> None:
             if table is None:
                 raise OverlayError(name, f"no table {one.table}, which its size depends on")
             missing = _missing(table, one.path)
+            if missing and name in replaced:
+                raise OverlayError(name, f"{one.table} has no field {missing}")
             if missing:
-                where, asked = (name, one.table) if name in replaced else (one.table, name)
-                raise OverlayError(
-                    where,
-                    f"{one.table}.{missing} is no field, and {asked} depends on it"
-                    if where == one.table
-                    else f"{one.table} has no field {missing}",
-                )
+                raise OverlayError(one.table, f"{name} depends on its field {missing}")
 
 
 def _all(replaced: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

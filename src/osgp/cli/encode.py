@@ -1,0 +1,75 @@
+"""`osgp encode`: an image from field=value pairs or from JSON."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from osgp.errors import UsageError
+
+from .inputs import DIMS, FIRMWARE, JSON, LAYOUTS, dims_from, print_json, use_layouts
+
+EXAMPLE = (
+    "Examples: osgp encode BT52 clock_calendar=2026-01-05T12:30:00 · osgp encode EP16 delta=-10 · "
+    "osgp decode BT21 00000101040000000415 --json | osgp encode BT21 number_of_tiers=8 -"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("encode", epilog=EXAMPLE)(encode)
+
+
+def encode(
+    name: str = typer.Argument(help="Table or procedure: BT52, et50, EP17, 23."),
+    values: list[str] | None = typer.Argument(
+        None,
+        metavar="FIELD=VALUE",
+        help="Fields by path, name or byte.bit; the others are 0. - reads JSON first, as "
+        "`osgp decode --json` prints it; so does no value at all in a pipe.",
+    ),
+    dims: list[str] | None = DIMS,
+    firmware: str | None = FIRMWARE,
+    layouts: list[Path] | None = LAYOUTS,
+    json: bool = JSON,
+) -> None:
+    """Encode a table's image or a procedure's parameters; prints hex."""
+    from osgp.export.assign import assembled
+    from osgp.export.lookup import bound, find
+
+    use_layouts(layouts)
+    layout = bound(find(name), dims_from(dims or [], firmware))
+    pairs, piped = _pairs(values or [])
+    tree = _piped() if piped else {}
+    image = layout.encode(assembled(layout, tree, pairs))
+    if json:
+        print_json({"name": layout.name, "size": len(image), "hex": image.hex()})
+    else:
+        typer.echo(image.hex())
+
+
+def _pairs(values: list[str]) -> tuple[list[tuple[str, str]], bool]:
+    """Assignments, and whether JSON is to be read."""
+    given = [value for value in values if value != "-"]
+    pairs = []
+    for value in given:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{value!r} is not FIELD=VALUE")
+        pairs.append((name, text))
+    return pairs, len(given) < len(values) or (not values and not sys.stdin.isatty())
+
+
+def _piped() -> Any:
+    """The record in JSON on standard input, alone or as `osgp decode --json` wraps it."""
+    text = sys.stdin.read()
+    if not text.strip():
+        return {}
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"standard input is no JSON: {error}") from error
+    return found["record"] if isinstance(found, dict) and "record" in found else found
