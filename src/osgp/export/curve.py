@@ -243,7 +243,7 @@ def _dress(axes: Axes, curve: LoadCurve) -> None:
     top = max(float(np.nanmax(watts)) for watts in (curve.watts, *curve.parts.values()))
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1.15 * top / 1000 or 1)
-    axes.text(-0.009, 0.965, "kW", transform=axes.transAxes, ha="right", color=FAINT)
+    axes.yaxis.set_major_formatter(lambda kilowatts, _: f"{kilowatts:g} kW")
     axes.xaxis.set_major_locator(
         _matplotlib_dates().AutoDateLocator(tz=UTC, minticks=4, maxticks=9)
     )
