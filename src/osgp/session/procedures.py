@@ -45,11 +45,12 @@ def call(
 
 def _response(client: TableClient, request: ProcedureInitiate) -> Exchange[ProcedureResponse]:
     """BT08 once it is about this call and final."""
-    for _ in range(POLLS):
+    for poll in range(POLLS):
+        if poll:
+            yield Wait(POLL_EVERY)
         response = yield from _poll(client)
-        if response is not None and _answers(response, request):
+        if _answers(response, request):
             return response
-        yield Wait(POLL_EVERY)
     raise ProcedureNotFinished(tables[ProcedureResponse.info.number].info.name)
 
 

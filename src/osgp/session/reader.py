@@ -1,7 +1,8 @@
 """Reading a device by what it declares of itself.
 
-A table's layout depends on dimension tables; `DeviceReader` reads those first, remembers them,
-and then knows the place of every field. Every image goes to `on_image` as it was received.
+A table's layout depends on the firmware and on dimension tables; `DeviceReader` reads those first,
+remembers them, and then knows the place of every field. Every image goes to `on_image` as it was
+received.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from osgp.errors import RemoteProtocolError
 from osgp.spec import Table, tables
 from osgp.spec.declare import EXTENDED
+from osgp.spec.firmware import packed_version
 from osgp.wire import Dims, Layout
 from osgp.wire.bind import dependencies
 
@@ -23,6 +25,9 @@ OnImage = Callable[[int, int, bytes], None]
 MAX_STEPS = 16
 """Reads of one table of unknown length; each must bring it further."""
 
+MAX_WHOLE = 1 << 16
+"""Bytes of a table that is read whole; longer ones (load profiles) are read in parts."""
+
 
 class DeviceReader:
     """Reads whole tables, and fields by path, from one device."""
@@ -31,13 +36,15 @@ class DeviceReader:
         self, client: TableClient, dims: Dims | None = None, on_image: OnImage | None = None
     ) -> None:
         self.client = client
-        self.dims = dims or Dims()
+        self.dims = Dims() if dims is None else dims
         self.on_image = on_image or (lambda table, offset, data: None)
         self._once: dict[str, Any] = {}
 
     def layout(self, name: str) -> Exchange[Layout[Any]]:
         """The layout that table `name` has on this device. Raises as `table`."""
         declaration = tables[name]
+        if name not in _IDENTITY:
+            yield from self._identify()
         for needed in sorted(dependencies(declaration) - {name}):
             if needed not in self.dims and (yield from self.has(needed)):
                 yield from self.table(needed)
@@ -67,6 +74,9 @@ class DeviceReader:
         record = layout.decode(image)
         if name in _DIMENSIONS:
             self.dims = self.dims.with_table(name, record)
+        if name == _IDENTIFICATION:
+            high, low = record.main_firmware_version_number, record.firmware_revision_number
+            self.dims = self.dims.with_firmware(packed_version(high, low))
         return record
 
     def once(self, name: str) -> Exchange[Any]:
@@ -90,15 +100,22 @@ class DeviceReader:
         return data
 
     def forget(self) -> None:
-        """Drops every dimension: the device has said that its interface changed."""
-        self.dims = Dims(firmware=self.dims.firmware)
+        """Drops dimensions and firmware: the device has said that its interface changed."""
+        self.dims = Dims()
         self._once.clear()
+
+    def _identify(self) -> Exchange[None]:
+        """Learns the firmware, unless it is known or the device does not tell."""
+        if self.dims.firmware is None and (yield from self.has(_IDENTIFICATION)):
+            yield from self.table(_IDENTIFICATION)
 
     def _image(self, declaration: type[Table], layout: Layout[Any]) -> Exchange[bytes]:
         """All bytes of a table, asked for as far as what is known so far reaches."""
         number, data = declaration.info.number, b""
         for _ in range(MAX_STEPS):
             wanted = layout.extent(data)
+            if wanted > MAX_WHOLE:
+                raise RemoteProtocolError(f"{layout.name} is said to have {wanted} bytes")
             if wanted <= len(data):
                 self.on_image(number, 0, data)
                 return data
@@ -113,3 +130,5 @@ def _dimension_tables() -> frozenset[str]:
 
 _DIMENSIONS = _dimension_tables()
 _CONFIGURATION = "BT00"
+_IDENTIFICATION = "BT01"
+_IDENTITY = (_CONFIGURATION, _IDENTIFICATION)
