@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -12,6 +13,7 @@ from .kinds import Form
 _BIT_POSITIONS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
+@lru_cache(maxsize=1024)  # statuses and lists of tables repeat from image to image
 def decode_set(data: bytes) -> frozenset[int]:
     """SET as the numbers of its set bits, bit 0 = LSB of the first byte."""
     return frozenset(

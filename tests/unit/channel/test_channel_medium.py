@@ -4,7 +4,11 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from channel_fakes import (
+
+from osgp.channel import A_BAND, LineSettings, PowerLineAccess
+from osgp.errors import LocalProtocolError, UsageError
+
+from .channel_fakes import (
     CERTAIN,
     EVERYBODY,
     Bench,
@@ -15,9 +19,6 @@ from channel_fakes import (
     frame,
     star,
 )
-
-from osgp.channel import A_BAND, LineSettings, PowerLineAccess
-from osgp.errors import LocalProtocolError, UsageError
 
 ONE_SLOT = PowerLineAccess(priority_slots=0, base_window=1)
 """Everybody attempts at the same moment: collisions are certain where carriers are not sensed."""

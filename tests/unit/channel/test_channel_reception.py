@@ -5,11 +5,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from channel_fakes import star
 
 from osgp.channel import QUIET, Carrier, FrameCounts, LineSettings, LinkCounts, NoiseSettings
 from osgp.channel.noise import Noise
 from osgp.channel.reception import Reception, Transmission
+
+from .channel_fakes import star
 
 SITES = 12
 FEEDER = star(*(2.0 * site for site in range(SITES)))

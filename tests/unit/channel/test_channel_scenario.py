@@ -5,12 +5,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from channel_fakes import Node, destination_key
 
 from osgp.channel import Carrier, Feeder, NoiseSettings, Scheduler
 from osgp.channel.noise import Noise
 from osgp.channel.scenario import Scenario, load, names, parse
 from osgp.errors import UsageError
+
+from .channel_fakes import Node, destination_key
 
 FLAWED = [
     ("layout = 3", "layout"),

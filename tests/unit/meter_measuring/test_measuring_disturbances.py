@@ -7,10 +7,11 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring_samples import GRID, START, WAVE
 
 from osgp.meter.measuring import Happening, Household, Kind, MeasuringEngine, disturbances, spells
 from osgp.meter.measuring.disturbances import EDGES, HABITS
+
+from .measuring_samples import GRID, START, WAVE
 
 WEEK = 7 * 86_400
 YEAR = 52 * WEEK

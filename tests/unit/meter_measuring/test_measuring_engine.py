@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring_samples import GRID, START, WAVE, Scripted, balanced
 
 from osgp.errors import DecodeError, LocalProtocolError, UsageError
 from osgp.meter.measuring import SOURCES, Channel, Household, Kind, MeasuringEngine, Spell
 from osgp.meter.measuring.registers import ENERGIES
 from osgp.meter.measuring.units import UNIT_HOUR
+
+from .measuring_samples import GRID, START, WAVE, Scripted, balanced
 
 SPAN = 3 * 86_400
 moments = st.floats(START, START + SPAN)

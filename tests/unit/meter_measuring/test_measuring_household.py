@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring_samples import START, WAVE
 
 from osgp.meter.measuring import Household, Traits, draw_traits
 from osgp.meter.measuring.household import clear_sky
 from osgp.meter.measuring.noise import Stream, gaussian, uniforms
+
+from .measuring_samples import START, WAVE
 
 QUARTER = START // 900
 YEAR = 365 * 96

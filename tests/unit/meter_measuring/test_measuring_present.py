@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring_samples import GRID, START, WAVE, Scripted, balanced
 
 from osgp.errors import LocalProtocolError, UsageError
 from osgp.meter.measuring import (
@@ -19,6 +18,8 @@ from osgp.meter.measuring import (
     present_value,
 )
 from osgp.meter.measuring.present import measure
+
+from .measuring_samples import GRID, START, WAVE, Scripted, balanced
 
 STIFF = GridConditions(5, load=WAVE, neighbours=0, cable=0.0, service=0.0)
 
