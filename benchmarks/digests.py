@@ -25,8 +25,6 @@ def run() -> list[Row]:
     batch = best(lambda: digests(packed, key))
     return [
         Row("scalar", f"{MESSAGES / scalar:,.0f} /s"),
-        Row(
-            "batch, from a list", f"{MESSAGES / listed:,.0f} /s", f"{scalar / listed:.0f} x"
-        ),
+        Row("batch, from a list", f"{MESSAGES / listed:,.0f} /s", f"{scalar / listed:.0f} x"),
         Row("batch, packed", f"{MESSAGES / batch:,.0f} /s", f"{scalar / batch:.0f} x", ">= 50 x"),
     ]
