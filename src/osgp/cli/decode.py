@@ -19,9 +19,9 @@ from .inputs import (
     console,
     dims_from,
     grid,
+    layouts_from,
     print_json,
     split_arguments,
-    use_layouts,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def decode(
     """Decode an image: every field with its offset, value, unit and name."""
     from osgp.export.lookup import find
 
-    use_layouts(layouts)
     digits, more = split_arguments(data)
-    declaration = find(name)
-    known = dims_from([*(dims or []), *more], firmware)
-    layout = _layout(declaration, known, response)
-    record = layout.decode(bytes_of("".join(digits)))
+    with layouts_from(layouts):
+        declaration = find(name)
+        known = dims_from([*(dims or []), *more], firmware)
+        layout = _layout(declaration, known, response)
+        record = layout.decode(bytes_of("".join(digits)))
     rows = _rows(declaration, layout, record, known, field)
     if json:
         print_json(_as_json(declaration, layout, record, rows))

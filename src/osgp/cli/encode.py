@@ -11,7 +11,7 @@ import typer
 
 from osgp.errors import UsageError
 
-from .inputs import DIMS, FIRMWARE, JSON, LAYOUTS, dims_from, print_json, use_layouts
+from .inputs import DIMS, FIRMWARE, JSON, LAYOUTS, dims_from, layouts_from, print_json
 
 EXAMPLE = (
     "Examples: osgp encode BT52 clock_calendar=2026-01-05T12:30:00 · osgp encode EP16 delta=-10 · "
@@ -40,8 +40,8 @@ def encode(
     from osgp.export.assign import assembled
     from osgp.export.lookup import bound, find
 
-    use_layouts(layouts)
-    layout = bound(find(name), dims_from(dims or [], firmware))
+    with layouts_from(layouts):
+        layout = bound(find(name), dims_from(dims or [], firmware))
     pairs, piped = _pairs(values or [])
     tree = _piped() if piped else {}
     image = layout.encode(assembled(layout, tree, pairs))

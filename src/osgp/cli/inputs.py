@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,13 +118,15 @@ def dims_from(pairs: Iterable[str], firmware: str | None) -> Dims:
     return dims_of(images_of(pairs), firmware_of(firmware))
 
 
-def use_layouts(files: Iterable[Path] | None) -> None:
-    """Lets overlay files take effect."""
-    if files:
-        from osgp.spec import overlay
+@contextmanager
+def layouts_from(files: Iterable[Path] | None) -> Iterator[None]:
+    """Overlay files in effect, in their order, until the command ends."""
+    from osgp.spec import overlay
 
-        for file in files:
-            overlay.load(file)
+    with ExitStack() as applied:
+        for file in files or ():
+            applied.callback(overlay.load(file).undo)
+        yield
 
 
 def print_json(value: Any) -> None:

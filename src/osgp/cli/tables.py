@@ -19,8 +19,8 @@ from .inputs import (
     dims_from,
     firmware_of,
     grid,
+    layouts_from,
     print_json,
-    use_layouts,
 )
 
 if TYPE_CHECKING:
@@ -64,15 +64,15 @@ def tables(
     json: bool = JSON,
 ) -> None:
     """Show the layout of tables and procedures: offsets, types, units, access, sources."""
-    use_layouts(layouts)
-    if provenance:
-        _provenance(json)
-    elif name is None:
-        if source or field:
+    with layouts_from(layouts):
+        if provenance:
+            _provenance(json)
+        elif name is not None:
+            _one(name, procedures, source, field, dims or [], firmware, json)
+        elif source or field:
             raise UsageError("say which table")
-        _list(procedures, json)
-    else:
-        _one(name, procedures, source, field, dims or [], firmware, json)
+        else:
+            _list(procedures, json)
 
 
 def _provenance(json: bool) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from osgp.errors import EncodeError, PathError
 from osgp.spec.units import UNITS
 from osgp.wire import Layout, Record
-from osgp.wire.kinds import Array, Bits, Integer, Kind, Nested, NonInteger, Rest, Sized
+from osgp.wire.kinds import Array, Bcd, Bits, Integer, Kind, Nested, NonInteger, Rest, Sized, Text
 from osgp.wire.limits import MAX_FIELD_BYTES
 from osgp.wire.path import parse
 from osgp.wire.places import WHOLE, element_of
@@ -58,21 +58,32 @@ def _merged(old: Any, new: Any) -> Any:
         return old
     if isinstance(old, list) and isinstance(new, list):
         kept = old + [None] * (len(new) - len(old))
-        return [_merged(kept[index], item) for index, item in enumerate(new)]
+        return [_merged(kept[index], item) for index, item in enumerate(new)] + old[len(new) :]
     return new
 
 
 def _assign(layout: Layout[Any], base: Tree, name: str, text: str) -> None:
     path = _path(layout, name)
     steps = parse(path)
-    value = parsed(_declared(layout.record, steps, path), text, path)
+    field = _declared(layout.record, steps, path)
+    value = parsed(field, text, path)
     holder: Any = base
     for step in steps[:-1]:
         holder = _entered(holder, step, path)
-    last = steps[-1]
+    last: Any = steps[-1]
     if isinstance(holder, list):
         _entered(holder, last, path)
-    holder[last] = value
+    before = holder[last] if isinstance(holder, list) else holder.get(last)
+    holder[last] = _padded(field.kind, value, before)
+
+
+def _padded(kind: Kind, value: Any, before: Any) -> Any:
+    """Texts are as long as their fields, with spaces behind; digits with zeros in front."""
+    if isinstance(kind, Text) and isinstance(before, str):
+        return str(value).ljust(len(before))
+    if isinstance(kind, Bcd) and isinstance(before, str):
+        return str(value).rjust(len(before), "0")
+    return value
 
 
 def _path(layout: Layout[Any], name: str) -> str:

@@ -314,8 +314,17 @@ def _element(field: Field) -> Field:
 def condition_text(when: Expr, context: Context) -> str:
     """`BT21.date_time`, `BT21.number_of_demands > 0`."""
     text = str(condition(when, context))
-    inner = text[1:-1]
-    return inner if text[0] == "[" and "[" not in inner else text
+    return text[1:-1] if _one_pair(text) else text
+
+
+def _one_pair(text: str) -> bool:
+    """Whether the text's first bracket closes at its end."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign == "[") - (sign == "]")
+        if not depth:
+            return text[0] == "[" and place == len(text) - 1
+    return False
 
 
 def _sum(one: Formula | None, another: Formula | None) -> Formula | None:

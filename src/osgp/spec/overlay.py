@@ -18,8 +18,8 @@ from osgp.errors import DimensionError, UsageError
 from osgp.wire import NO_DIMS, Record, bind
 from osgp.wire.bind import dependencies, uses_index
 from osgp.wire.formula import record_references
-from osgp.wire.kinds import Array, Nested
-from osgp.wire.record import Field, RecordMeta
+from osgp.wire.kinds import Array, Bits, Integer, Nested
+from osgp.wire.record import RecordMeta
 
 from .access import OPEN
 from .declare import (
@@ -204,7 +204,7 @@ def _class(
 ) -> Any:
     """A record class without a number, so that nothing registers it yet."""
     plain = (Table,) if meta is TableMeta else (Procedure,) if meta is ProcedureMeta else bases
-    body = {"__module__": __name__, "__qualname__": name} | fields
+    body = {"__module__": "overlay", "__qualname__": name} | fields
     try:
         return meta(name, plain, body)
     except (TypeError, ValueError) as error:
@@ -397,14 +397,15 @@ def _missing(record: Any, path: tuple[Any, ...]) -> str:
     kind: Any = Nested(record)
     for step in path:
         if isinstance(step, str):
-            fields: dict[str, Field] = (
-                {field.name: field for field in kind.record.wire_fields}
-                if isinstance(kind, Nested)
-                else {}
-            )
-            if step not in fields:
+            found = _field_kind(kind, step)
+            if found is None:
                 return step
-            kind = fields[step].kind
+            kind = found
         elif isinstance(kind, Array):
             kind = kind.element.kind
-    return ""
+    return "" if isinstance(kind, Integer | Bits) else "that is a number"
+
+
+def _field_kind(kind: Any, name: str) -> Any:
+    fields = kind.record.wire_fields if isinstance(kind, Nested) else ()
+    return next((field.kind for field in fields if field.name == name), None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -30,7 +31,6 @@ from .bound import (
 from .expr import Const
 from .layout import Layout
 from .path import locate, parse
-from .record import Record
 
 _OFFSET = re.compile(r"(?P<byte>\d+)(?:\.(?P<bit>\d+))?")
 _MOST_NAMED = 3
@@ -51,7 +51,7 @@ class Resolved(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
-def resolve(layout: Layout[Record], text: str) -> Resolved:
+def resolve(layout: Layout[Any], text: str) -> Resolved:
     """The field that `text` names. Raises PathError, which says what there is instead."""
     text = _without_table(layout.name, text.strip())
     number = _OFFSET.fullmatch(text)
@@ -78,13 +78,13 @@ def _spelled(text: str) -> str:
     return re.sub(r"[\s-]+", "_", text).lower()
 
 
-def _by_path(layout: Layout[Record], path: str) -> Resolved:
+def _by_path(layout: Layout[Any], path: str) -> Resolved:
     node, offset, size = locate(layout.tree, path, layout.name)
     bits = (node.slot.lo, node.slot.hi) if isinstance(node, BoundSlot) else None
     return Resolved(path, offset, size, bits)
 
 
-def _by_name(layout: Layout[Record], path: str, reason: PathError) -> Resolved:
+def _by_name(layout: Layout[Any], path: str, reason: PathError) -> Resolved:
     """The only field whose path ends in `path`; indices of single elements may be left out."""
     wanted = re.sub(r"\[[^]]*\]$", "", path)
     names, tail = _names(wanted), path[len(wanted) :]
@@ -131,7 +131,7 @@ def _inner_paths(node: BoundNode, path: str) -> Iterator[str]:
         yield from _inner_paths(node.elements[0], f"{path}[{'0' if single else '*'}]")
 
 
-def _by_offset(layout: Layout[Record], byte: int, bit: int | None) -> Resolved:
+def _by_offset(layout: Layout[Any], byte: int, bit: int | None) -> Resolved:
     size = layout.size
     if size is not None and byte >= size:
         raise PathError(f"{layout.name} has {size} bytes, no byte {byte}")
@@ -179,9 +179,11 @@ def _member_at(node: BoundRecord, byte: int, where: str) -> Member:
     for member in node.members:
         if member.node is None:
             continue
-        if member.offset is None or member.node.size is None or member.when is not None:
+        if member.offset is None or member.when is not None or byte < member.offset:
             break
-        if member.offset <= byte < member.offset + member.node.size:
+        if member.node.size is None and not isinstance(member.node, BoundRecord):
+            break
+        if member.node.size is None or byte < member.offset + member.node.size:
             return member
     raise PathError(f"{where}: what stands at byte {byte} depends on the data")
 
