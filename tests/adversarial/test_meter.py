@@ -16,6 +16,8 @@ from osgp.lon import SubnetNode
 from osgp.meter import FileStore, MemoryNvm, VirtualMeter
 from osgp.meter.nvm import PowerCut
 from osgp.meter.tables import readable
+from osgp.repeating.message import REQUEST_CODE
+from osgp.repeating.uplink import FAILURE_CODE
 from osgp.spec import procedures
 from osgp.spec.services import ResponseCode
 from tests.unit.meter.bench import (
@@ -43,6 +45,9 @@ def victim() -> Asker:
     return asker
 
 
+CODES = st.sampled_from([0x00, 0x01, 0x02, 0x03, 0x3F, REQUEST_CODE])
+
+
 def cells(device: VirtualMeter) -> dict[str, bytes]:
     """The memory without the sequence number that requests may use up."""
     return {name: value for name, value in device.nvm.items() if name != "sequence"}
@@ -68,11 +73,16 @@ def test_noise_does_nothing(victim: Asker, frame: bytes) -> None:
 
 
 @MANY
-@given(st.binary(min_size=1, max_size=110), st.sampled_from([0x00, 0x01, 0x02, 0x03, 0x3F, 0x4D]))
-def test_unauthenticated_messages_get_0b_or_nothing(victim: Asker, body: bytes, code: int) -> None:
+@given(st.binary(min_size=1, max_size=110), CODES)
+def test_unauthenticated_messages_get_0b_a_repeating_failure_or_nothing(
+    victim: Asker, body: bytes, code: int
+) -> None:
     before = cells(victim.device)
     answer = victim.ask(bytes((code,)) + body, PLACE)
-    assert answer in (None, b"\x00\x0b")
+    if code == REQUEST_CODE and answer is not None:
+        assert answer[0] == FAILURE_CODE
+    else:
+        assert answer in (None, b"\x00\x0b")
     assert cells(victim.device) == before
 
 
