@@ -37,4 +37,4 @@ def export(
         return
     console = Console()
     for name, rows in counts.items():
-        console.print(f"{csv / name}: {rows} rows", highlight=False, soft_wrap=True)
+        console.print(f"{csv / name}.csv: {rows:,} rows", highlight=False, soft_wrap=True)
