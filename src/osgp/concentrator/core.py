@@ -2,8 +2,10 @@
 
 Sans-IO: frames, events and `now` (seconds, UTC) go in; frames, events and the next timer come
 out. One thing happens on the line at a time, chosen in this order: commissioning of what was
-found, discovery until it settles, visits that are due. Whatever a visit brings is in the store
-before the device is told to move its list pointers.
+found, discovery until it settles, what is due (visits, and commissioning that failed). What is due
+gets its turn after `Plan.searches` of the others, so that nobody who answers every query under a
+new name keeps the line to himself. Whatever a visit brings is in the store before the device is
+told to move its list pointers.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from itertools import count
 from typing import Any, Protocol
@@ -19,7 +21,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from osgp.errors import OsgpError, SecurityError
+from osgp.errors import OsgpError, SecurityError, StoreError
 from osgp.lon import NeuronId, Service, SubnetNode
 from osgp.lon.config import DomainEntry, NodeConfig, NodeState
 from osgp.lon.events import Completed, OutFrame, Outgoing, ResponseReceived
@@ -48,9 +50,13 @@ log = structlog.get_logger("osgp.concentrator")
 
 
 class KeySource(Protocol):
-    """Where the utility's keys come from."""
+    """Where the utility's keys come from. Raises OsgpError where there is none."""
 
     def omak(self, neuron_id: bytes) -> KeyLike: ...
+
+
+Finish = Callable[[Conversation, float], None]
+"""What follows when a conversation is over."""
 
 
 class Activity(Protocol):
@@ -80,7 +86,9 @@ class Concentrator:
         self._order = count()
         self._notices: deque[Notice] = deque()
         self._to_commission: deque[bytes] = deque()
-        self._visits: list[tuple[float, int, bytes]] = []
+        self._due: list[tuple[float, int, bytes]] = []
+        self._searches = 0
+        self._heard: set[bytes] = set()
         self._rediscover_at: float | None = None
         self._activity: tuple[Activity, Any] | None = None
         self.devices: dict[bytes, KnownDevice] = {}
@@ -134,7 +142,7 @@ class Concentrator:
             return [self._activity[0].wake]
         if self._to_commission or not self.discovery.settled:
             return [self._clock.now]
-        return [self._rediscover_at, self._visits[0][0] if self._visits else None]
+        return [self._rediscover_at, self._due[0][0] if self._due else None]
 
     def _run(self, now: float) -> None:
         """Takes in what the stack has to say; starts the next activity when one is over."""
@@ -161,18 +169,46 @@ class Concentrator:
                 self._activity[0].completed(self.stack, event, now)
 
     def _start_next(self, now: float) -> bool:
+        """Whether something was begun or dropped."""
         if self._rediscover_at is not None and now >= self._rediscover_at:
             self._rediscover_at = None
+            self._heard.clear()
             self.discovery.restart()
+        due = bool(self._due) and self._due[0][0] <= now
+        searching = bool(self._to_commission) or not self.discovery.settled
+        if due and not (searching and self._searches < self.plan.searches):
+            self._searches = 0
+            self._attend_next(now)
+        elif searching:
+            self._searches += due
+            self._search(now)
+        return due or searching
+
+    def _search(self, now: float) -> None:
         if self._to_commission:
-            self._commission(self._to_commission.popleft(), now)
-        elif not self.discovery.settled:
-            self._query(now)
-        elif self._visits and self._visits[0][0] <= now:
-            self._visit_next(now)
+            self._attend(self.devices[self._to_commission.popleft()], now)
         else:
-            return False
-        return True
+            self._query(now)
+
+    def _attend_next(self, now: float) -> None:
+        due, _, neuron_id = heapq.heappop(self._due)
+        known = self.devices[neuron_id]
+        if known.due == due:
+            self._attend(known, now)
+
+    def _attend(self, known: KnownDevice, now: float) -> None:
+        """Commissions or visits; without a key or an address for the device that has failed."""
+        known.due = None
+        try:
+            key = self._keys.omak(known.device.neuron_id)
+            prepare = self._visit if known.commissioned else self._commission
+            talk, finish = prepare(known, key)
+        except StoreError:
+            raise
+        except OsgpError as error:
+            self._failed(known, error, LinkMeter(), now)
+        else:
+            self._begin(talk, partial(finish, talk), now)
 
     def _begin(self, activity: Activity, finish: Any, now: float) -> None:
         self._activity = activity, finish
@@ -187,8 +223,11 @@ class Concentrator:
             self._begin(asked, partial(self._queried, asked), now)
 
     def _queried(self, asked: Query, now: float) -> None:
-        self.discovery.answered(asked.ask, len(asked.found))
-        for neuron_id in asked.found:
+        """Who has answered since the search began and was found then is no news."""
+        fresh = [neuron_id for neuron_id in asked.found if neuron_id not in self._heard]
+        self._heard.update(fresh)
+        self.discovery.answered(asked.ask, len(fresh))
+        for neuron_id in fresh:
             self._found(asked, neuron_id, now)
         self._notices.append(QueryDone(now, asked.ask.range, len(asked.found)))
         if self.discovery.settled:
@@ -203,7 +242,7 @@ class Concentrator:
             known.save(self._sink)
         else:
             known.happened(Happening.FOUND_AGAIN, self._sink)
-        self._to_commission.append(neuron_id)
+            self._to_commission.append(neuron_id)
         self._notices.append(Discovered(now, neuron_id, found.downlink_db, found.uplink_db))
 
     def _remember(self, device: Device) -> KnownDevice:
@@ -217,16 +256,13 @@ class Concentrator:
 
     # --- commissioning --------------------------------------------------------------------
 
-    def _commission(self, neuron_id: bytes, now: float) -> None:
-        known = self.devices[neuron_id]
-        if known.commissioned:
-            return
+    def _commission(self, known: KnownDevice, key: KeyLike) -> tuple[Conversation, Finish]:
         address = known.address if known.device.node else self._addresses.take()
         known.assign(self.plan.domain, address, self._sink)
         entry = DomainEntry(self.plan.domain, address.subnet, address.node)
-        via = partial(self._outgoing, NeuronId(neuron_id))
+        via = partial(self._outgoing, NeuronId(known.device.neuron_id))
         talk = Conversation(commission(entry), via, self._clock)
-        self._begin(talk, partial(self._commissioned, known, talk), now)
+        return talk, partial(self._commissioned, known)
 
     def _commissioned(self, known: KnownDevice, talk: Conversation, now: float) -> None:
         error = _outcome(talk).error
@@ -242,17 +278,11 @@ class Concentrator:
 
     def _schedule(self, known: KnownDevice, at: float) -> None:
         known.due = at
-        heapq.heappush(self._visits, (at, next(self._order), known.device.neuron_id))
+        heapq.heappush(self._due, (at, next(self._order), known.device.neuron_id))
 
-    def _visit_next(self, now: float) -> None:
-        due, _, neuron_id = heapq.heappop(self._visits)
-        known = self.devices[neuron_id]
-        if known.due != due:
-            return
-        known.due = None
-        visit = known.visit(self._keys.omak(neuron_id), self._sink, self._clock)
-        talk = self._talk(known, visit.gather())
-        self._begin(talk, partial(self._gathered, known, visit, talk), now)
+    def _visit(self, known: KnownDevice, key: KeyLike) -> tuple[Conversation, Finish]:
+        visit = known.visit(key, self._sink, self._clock)
+        return self._talk(known, visit.gather()), partial(self._gathered, known, visit)
 
     def _talk(self, known: KnownDevice, script: Any) -> Conversation:
         return Conversation(script, partial(self._outgoing, known.address), self._clock)
@@ -298,15 +328,11 @@ class Concentrator:
         self._sink.store(Reading(known.device.neuron_id, now, link=link_sample(link, now)))
         self._notices.append(Failed(now, known.device.neuron_id, str(error)))
         known.forget_session()
-        if isinstance(error, SecurityError):
+        if isinstance(error, SecurityError) and known.commissioned:
             known.happened(Happening.UNVERIFIED, self._sink)
         elif known.failures >= self.plan.lost_after:
             known.happened(Happening.SILENT, self._sink)
-        again = now + self.plan.back_off_after(known.failures)
-        if known.commissioned:
-            self._schedule(known, again)
-        elif known.life is Life.DISCOVERED:
-            self._rediscover_at = min(self._rediscover_at or again, again)
+        self._schedule(known, now + self.plan.back_off_after(known.failures))
 
 
 def link_sample(link: LinkMeter, now: float) -> LinkSample:

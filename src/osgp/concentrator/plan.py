@@ -12,7 +12,13 @@ class Plan(msgspec.Struct, frozen=True):
     `discover_every`: looking for new devices once discovery has settled.
     `back_off`: waits after the first, second ... failed visit; the last one repeats.
     `lost_after`: failed visits in a row until a device counts as lost.
-    `settle`: after the end of a load-profile interval, before reading it.
+    `search_every`: letting each device look for those that the concentrator cannot hear.
+    `patience`: devices that look in vain until the rest is left for the next time.
+    `quest`: devices asked, at most, whether they hear one that does not answer any more.
+    `strangers`: devices, at most, that answered but cannot be commissioned.
+    `adopt_after`: a device registered elsewhere is taken over after this long without contact.
+    `frame_time`: what the longest frame takes with access to the medium; `hop_retry`: further
+    tries of every hop of a chain.
     """
 
     domain: bytes = b"\x4f\x53\x47"
@@ -22,11 +28,24 @@ class Plan(msgspec.Struct, frozen=True):
     discover_every: float = 3600.0
     back_off: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
     lost_after: int = 5
+    searches: int = 100
     retry: int = 3
     timer_code: int = 12
     query_timer_code: int = 13
     query_responses: int = 15
     ranges: int = 8
+    search_every: float = 24 * 3600.0
+    patience: int = 8
+    quest: int = 5
+    strangers: int = 64
+    adopt_after: float = 26 * 3600.0
+    frame_time: float = 0.25
+    hop_retry: int = 3
+
+    @property
+    def idle_minutes(self) -> int:
+        """`adopt_after` as a query has it."""
+        return min(0xFFFE, int(self.adopt_after // 60))
 
     def back_off_after(self, failures: int) -> float:
         """Seconds to wait after this many failures in a row (1 or more)."""
