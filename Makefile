@@ -22,7 +22,7 @@ unit: $(STAMP)
 	$(BIN)/pytest -n auto
 
 bench: $(STAMP)
-	$(BIN)/pip install --quiet '.[bench]'
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 docs: $(STAMP)

@@ -8,11 +8,15 @@ store's keys keep anything from being stored twice.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
+from osgp.spec import Table
 from osgp.spec.source_ids import SOURCES, SUMMATIONS
-from osgp.wire.walk import Leaf, walk
+from osgp.wire import Layout
+from osgp.wire.walk import Leaf, values, walk
 
 from .conversation import Clock
 from .eventlog import new_events, update_event_pointer
@@ -79,15 +83,13 @@ class Visit:
     def _read_registers(self, name: str) -> Exchange[None]:
         record = yield from self._reader.table(name)
         sources = yield from named_sources(self._reader, name)
-        for leaf in walk(record):
-            if isinstance(leaf.value, int):
-                self._registers.append(self._register(record.info.number, leaf, sources))
-
-    def _register(self, table: int, leaf: Leaf, sources: tuple[int, ...]) -> RegisterValue:
-        found = _SOURCED_PATH.search(leaf.path)
-        source = sources[int(found[1])] if found else None
-        unit = unit_of(source) if source is not None else leaf.field.unit or ""
-        return RegisterValue(table, leaf.path, leaf.value, unit, self._clock.now, source)
+        layout = yield from self._reader.layout(name)
+        number, now = record.info.number, self._clock.now
+        self._registers += (
+            RegisterValue(number, named.path, value, named.unit, now, named.source)
+            for named, value in zip(registers_of(layout, sources), values(record), strict=True)
+            if isinstance(value, int)
+        )
 
     def _reading(self) -> Reading:
         profile = self._profile
@@ -115,6 +117,26 @@ def named_sources(reader: DeviceReader, name: str) -> Exchange[tuple[int, ...]]:
     else:
         sources = (yield from reader.once("BT27")).present_value_sources
     return sources
+
+
+class Named(NamedTuple):
+    """A register's path, unit, and source id if the device selects it by one."""
+
+    path: str
+    unit: str
+    source: int | None
+
+
+@lru_cache(maxsize=64)
+def registers_of(layout: Layout[Table], sources: tuple[int, ...]) -> tuple[Named, ...]:
+    """What the values of a table are, in order; the same for all devices of one kind."""
+    return tuple(_named(leaf, sources) for leaf in walk(layout.blank()))
+
+
+def _named(leaf: Leaf, sources: tuple[int, ...]) -> Named:
+    found = _SOURCED_PATH.search(leaf.path)
+    source = sources[int(found[1])] if found else None
+    return Named(leaf.path, leaf.field.unit or "" if source is None else unit_of(source), source)
 
 
 def unit_of(source: int) -> str:

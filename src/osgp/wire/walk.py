@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .kinds import Array, Nested
+from .kinds import Array, Kind, Nested
 from .record import Field, Record
 
 
@@ -29,6 +29,29 @@ def walk(record: Record, prefix: str = "") -> Iterator[Leaf]:
         value = getattr(record, field.name)
         if value is not None:
             yield from _leaves(field, value, f"{prefix}{field.name}")
+
+
+def values(record: Record) -> list[Any]:
+    """Values of `walk` alone, in its order: for records of one layout, whose paths are known."""
+    found: list[Any] = []
+    for field in record.wire_fields:
+        value = getattr(record, field.name)
+        if value is not None:
+            _collect(field.kind, value, found)
+    return found
+
+
+def _collect(kind: Kind, value: Any, found: list[Any]) -> None:
+    match kind:
+        case Nested():
+            found += values(value)
+        case Array(element, _, _) if isinstance(element.kind, Nested | Array):
+            for item in value:
+                _collect(element.kind, item, found)
+        case Array():
+            found += value
+        case _:
+            found.append(value)
 
 
 def _leaves(field: Field, value: Any, path: str) -> Iterator[Leaf]:
