@@ -15,11 +15,16 @@ import typer
 from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
-from . import decode as decode_command
-from . import encode as encode_command
-from . import export as export_command
-from . import tables as tables_command
-from . import up as up_command
+from . import (
+    decode,
+    dissect,
+    encode,
+    export,
+    meter,
+    read,
+    tables,
+    up,
+)
 
 OK, FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -31,11 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-up_command.register(app)
-export_command.register(app)
-tables_command.register(app)
-decode_command.register(app)
-encode_command.register(app)
+COMMANDS = (
+    up,
+    read,
+    meter,
+    export,
+    tables,
+    decode,
+    encode,
+    dissect,
+)
+"""Modules of commands, in the order of `osgp --help`; each has `register(app)`."""
+
+for module in COMMANDS:
+    module.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,94 @@
+"""`osgp meter`: a virtual meter on local ports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import typer
+
+from .inputs import console, print_json
+
+EXAMPLE = (
+    "Examples: osgp meter serve demo --optical pty --keys keys · "
+    "osgp meter serve my.toml --optical tcp://127.0.0.1:4059 --mep tcp://127.0.0.1:4060 · "
+    "osgp meter serve --from-dump meter.json --optical pty"
+)
+
+meter = typer.Typer(help="A virtual meter on local ports.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    meter.command("serve", epilog=EXAMPLE)(serve)
+    app.add_typer(meter, name="meter")
+
+
+def serve(
+    profile: str = typer.Argument("demo", help="A TOML file, or a built-in profile: demo, flat."),
+    optical: str | None = typer.Option(
+        None, metavar="PLACE", help="Optical port: pty, or tcp://127.0.0.1:PORT."
+    ),
+    mep: str | None = typer.Option(None, metavar="PLACE", help="MEP port, in the same way."),
+    udp: str | None = typer.Option(
+        None, metavar="HOST:PORT", help="The power line: a frame for each datagram."
+    ),
+    from_dump: Path | None = typer.Option(
+        None, help="Impersonate the device that `osgp dump` read into this file."
+    ),
+    keys: Path | None = typer.Option(
+        None, metavar="DIR", help="Write the meter's keys there, as files for --key-file."
+    ),
+    memory: Path | None = typer.Option(
+        None, help="Keep the meter's memory in this file; otherwise it begins anew each time."
+    ),
+    tls_required: bool = typer.Option(False, "--tls-required", help="MEP answers in TLS only."),
+    expose: bool = typer.Option(
+        False, "--expose", help="Allow addresses that other machines can reach."
+    ),
+    log: Path | None = typer.Option(None, help="Write every frame there, in hex and in words."),
+    json: bool = typer.Option(False, "--json", help="Print where it listens as one JSON object."),
+) -> None:
+    """Serve a virtual meter until Ctrl-C; prints where it listens."""
+    from osgp.run.serve import ServeOptions
+    from osgp.run.serving.profiles import load_profile, write_keys
+
+    served = load_profile(profile)
+    options = ServeOptions(optical, mep, udp, from_dump, memory, log, tls_required, expose)
+    written = [] if keys is None else write_keys(served, keys)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(served, options, written, json))
+
+
+async def _serve(served: object, options: object, written: list[Path], json: bool) -> None:
+    from osgp.run.serve import open_serving
+
+    serving = await open_serving(served, options)  # type: ignore[arg-type]
+    try:
+        _announce(serving.addresses, written, json)
+        await _interrupted()
+    finally:
+        await serving.close()
+
+
+def _announce(addresses: dict[str, str], written: list[Path], json: bool) -> None:
+    if json:
+        print_json(addresses | {"keys": {path.stem: str(path) for path in written}})
+        return
+    out = console()
+    for name, address in addresses.items():
+        out.print(f"{name:8} {address}", soft_wrap=True)
+    for path in written:
+        out.print(f"{path.stem.upper():8} {path}", soft_wrap=True, style="dim")
+    out.print("serving until Ctrl-C", style="dim")
+
+
+async def _interrupted() -> None:
+    """Until Ctrl-C, or until the system wants it to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    await ended.wait()

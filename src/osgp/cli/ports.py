@@ -1,0 +1,115 @@
+"""What commands that talk to a meter take from the command line, and how they show that they do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+
+from osgp.errors import UsageError
+
+if TYPE_CHECKING:
+    from osgp.run.reading.device import Access, Device
+
+T = TypeVar("T")
+
+OPTICAL = typer.Option(
+    None, metavar="PLACE", help="Optical port: /dev/ttyUSB0, tcp://host:port, rfc2217://…"
+)
+MEP = typer.Option(None, metavar="PLACE", help="MEP port, in the same way.")
+KEY_FILE = typer.Option(
+    None, metavar="FILE", help="File with the key (RK, PK, MK; MBK, MAK); asked for otherwise."
+)
+NO_KEY = typer.Option(False, "--no-key", help="Optical: read only what is open without a key.")
+TLS = typer.Option(None, metavar="MAK|MBK", help="MEP: use TLS; says which key the file holds.")
+ENCRYPT = typer.Option(False, "--encrypt", help="MEP without TLS: encrypt with RC4.")
+SPEED = typer.Option(9600, min=300, help="Bits a second to begin with.")
+LOG = typer.Option(None, metavar="FILE", help="Write every frame there, in hex and in words.")
+NO_CACHE = typer.Option(False, "--no-cache", help="Read dimension tables anew; keep nothing.")
+CACHE_VARIABLE = "XDG_CACHE_HOME"
+
+
+def access_from(
+    optical: str | None,
+    mep: str | None,
+    key_file: Path | None,
+    *,
+    no_key: bool = False,
+    tls: str | None = None,
+    encrypt: bool = False,
+    speed: int = 9600,
+    log: Path | None = None,
+    no_cache: bool = False,
+    quiet: bool = False,
+) -> Access:
+    """How to reach the meter; says on stderr in which form the key was taken."""
+    from osgp.run.reading.device import Access
+    from osgp.run.reading.keyfiles import key_for
+    from osgp.security.keys import Purpose
+
+    if (optical is None) == (mep is None):
+        raise UsageError("name one port: --optical /dev/ttyUSB0, or --mep tcp://host:port")
+    if tls is not None and tls not in ("MAK", "MBK"):
+        raise UsageError("--tls takes MAK or MBK")
+    purpose = Purpose.OPTICAL if optical else Purpose.MEP
+    key = None if no_key else key_for(purpose, key_file)
+    if key is not None and (key.remark or not quiet):
+        Console(stderr=True).print(f"key {key}", style="dim", highlight=False, markup=False)
+    cache = None if no_cache else cache_directory()
+    return Access(optical, mep, key, tls, encrypt, speed, log, cache)
+
+
+def cache_directory() -> Path:
+    """Where dimensions are kept between two calls."""
+    base = os.environ.get(CACHE_VARIABLE)
+    return (Path(base) if base else Path.home() / ".cache") / "osgp"
+
+
+def talk(access: Access, action: Callable[[Device], Awaitable[T]], *, quiet: bool = False) -> T:
+    """What `action` returns for an open device; shows progress meanwhile, on stderr."""
+    from osgp.run.reading.device import open_device
+
+    async def run() -> T:
+        async with open_device(access) as device:
+            with watched(device, quiet=quiet):
+                return await action(device)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def watched(device: Device, *, quiet: bool = False) -> Iterator[Progress | None]:
+    """Shows which table is read and how much has come, if somebody watches."""
+    from osgp.spec import table_name
+
+    out = Console(stderr=True)
+    if quiet or not out.is_terminal:
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+
+        def on_bytes(table: int, count: int) -> None:
+            progress.update(task, advance=count, description=escape(table_name(table)))
+
+        def on_size(total: int) -> None:
+            progress.update(task, total=total, completed=0)
+
+        device.on_bytes, device.on_size = on_bytes, on_size
+        yield progress
+
+
+def notes(lines: dict[str, Any]) -> None:
+    """What could not be read, on stderr."""
+    out = Console(stderr=True)
+    for name, reason in lines.items():
+        out.print(f"{name}: {reason}", style="yellow", highlight=False, markup=False)

@@ -1,0 +1,204 @@
+"""`osgp meter serve`: a virtual meter on local ports, in real time.
+
+Every port has a machine of its own over the same tables, as in a real meter. A pseudo-terminal
+looks like a serial port to programs on this machine; TCP listens on the loopback interface, unless
+told otherwise. `--udp` is the power line: each datagram is one frame (LPDU), answers go to whoever
+sent last (`Source.PROJECT`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from osgp.errors import UsageError
+from osgp.meter import FileStore, Nvm
+from osgp.ports import UNLIMITED
+from osgp.ports.mep import UNHURRIED, MepServer, TlsEngine
+from osgp.ports.optical import DenialOfService, OpticalServer
+from osgp.security.secret import KeyLike
+from osgp.session import Tables
+from osgp.transport import Driver, FrameDriver, open_udp, serve_pty, serve_tcp
+
+from .dumps import DumpedTables, read_dump
+from .framelog import FrameLog
+from .lines import Endpoint, endpoint
+from .serving.clock import WallClock
+from .serving.device import ServedMeter
+from .serving.profiles import ServedProfile
+
+PTY: Final = "pty"
+OPTICAL_KEYS: Final = ("RK", "PK", "MK")
+MEP_KEYS: Final = ("MAK", "MBK")
+MEP_CELL: Final = "mep port"
+HEARTBEAT: Final = 60.0
+"""Seconds between two moments at which the meter does what is due, asked or not."""
+
+
+class ServeOptions(msgspec.Struct, frozen=True):
+    """Where to serve: `pty`, or `tcp://host:port`; `udp` is `host:port`. None: not at all."""
+
+    optical: str | None = None
+    mep: str | None = None
+    udp: str | None = None
+    dump: Path | None = None
+    memory: Path | None = None
+    log: Path | None = None
+    tls_required: bool = False
+    expose: bool = False
+
+
+class Serving:
+    """Ports that are open. `addresses` says where, by the port's name."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, str] = {}
+        self.stack = AsyncExitStack()
+
+    async def close(self) -> None:
+        await self.stack.aclose()
+
+
+async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving:
+    """Opens the ports that `options` ask for.
+
+    Raises UsageError (nothing asked for, not a loopback address), TransportError (port in use).
+    """
+    if not (options.optical or options.mep or options.udp):
+        raise UsageError("say where to serve: --optical pty, --mep tcp://127.0.0.1:4096, …")
+    serving = Serving()
+    try:
+        await _Composition(profile, options, serving).open()
+    except BaseException:
+        await serving.close()
+        raise
+    return serving
+
+
+class _Composition:
+    """Puts one meter and its ports together."""
+
+    def __init__(self, profile: ServedProfile, options: ServeOptions, serving: Serving) -> None:
+        self._profile, self._options, self._serving = profile, options, serving
+        self._clock = WallClock(asyncio.get_running_loop().time)
+        self._nvm = self._memory()
+
+    async def open(self) -> None:
+        options, meter = self._options, None
+        if options.dump is None:
+            meter = ServedMeter(self._profile, self._clock, self._nvm)
+            self._beat(meter)
+        tables: Tables = meter or DumpedTables(read_dump(options.dump or Path()), self._clock)
+        if options.optical:
+            await self._serve("optical", options.optical, self._optical(tables))
+        if options.mep:
+            await self._serve("mep", options.mep, self._mep(tables))
+        if options.udp:
+            await self._serve_udp(meter, options.udp)
+
+    def _memory(self) -> Nvm | None:
+        if self._options.memory is None:
+            return None
+        store = FileStore(self._options.memory)
+        self._serving.stack.callback(store.close)
+        return store.memory(self._profile.meter.neuron_id)
+
+    def _beat(self, meter: ServedMeter) -> None:
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(HEARTBEAT)
+                meter.handle_timer(asyncio.get_running_loop().time())
+
+        self._serving.stack.callback(asyncio.ensure_future(beat()).cancel)
+
+    def _optical(self, tables: Tables) -> OpticalServer:
+        keys: dict[str, KeyLike] = {**self._profile.of(*OPTICAL_KEYS)}
+        return OpticalServer(tables, keys, line=UNLIMITED, denial=DenialOfService())
+
+    def _mep(self, tables: Tables) -> MepServer:
+        keys: dict[str, KeyLike] = {**self._profile.of(*MEP_KEYS)}
+        nvm = self._nvm
+        return MepServer(
+            tables,
+            keys,
+            restore=None if nvm is None else nvm.get(MEP_CELL),
+            persist=None if nvm is None else _keeping(nvm),
+            engine=_engines(keys, required=self._options.tls_required),
+            tls_required=self._options.tls_required,
+            line=UNLIMITED,
+            timing=UNHURRIED,
+        )
+
+    async def _serve(self, name: str, place: str, machine: Any) -> None:
+        tap = None
+        if self._options.log is not None:
+            log = FrameLog(self._options.log, name)
+            self._serving.stack.callback(log.close)
+            tap = log.tap
+        driver = Driver(machine, tap=tap)
+        self._serving.stack.callback(driver.close)
+        if place == PTY:
+            self._serving.addresses[name] = serve_pty(driver).path
+            return
+        found = self._checked(place)
+        server = await serve_tcp(driver, found.host, found.port)
+        self._later(server.close)
+        self._serving.addresses[name] = f"tcp://{found.host}:{server.port}"
+
+    async def _serve_udp(self, meter: ServedMeter | None, place: str) -> None:
+        if meter is None:
+            raise UsageError("a dump has no power line: --udp needs a profile")
+        found = self._checked(place if "://" in place else f"udp://{place}")
+        peers: list[tuple[str, int]] = []
+
+        def unpack(data: bytes, sender: tuple[str, int]) -> bytes:
+            peers[:] = [sender]
+            return data
+
+        driver = FrameDriver(meter, lambda frame: (frame.data, peers[0]) if peers else None, unpack)
+        await open_udp(driver, found.host, found.port)
+        self._serving.stack.callback(driver.close)
+        self._serving.addresses["udp"] = f"{found.host}:{driver.address[1]}"
+
+    def _later(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._serving.stack.push_async_callback(close)
+
+    def _checked(self, place: str) -> Endpoint:
+        """An address to listen on. Anybody who reaches a port may try its keys."""
+        found = endpoint(place)
+        if not self._options.expose and not _is_loopback(found.host):
+            raise UsageError(f"{place} can be reached from outside; --expose if that is wanted")
+        return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _keeping(nvm: Nvm) -> Callable[[bytes], None]:
+    def keep(state: bytes) -> None:
+        nvm.put(MEP_CELL, state)
+        nvm.commit()
+        nvm.sync()
+
+    return keep
+
+
+def _engines(keys: dict[str, KeyLike], *, required: bool) -> Callable[[], TlsEngine] | None:
+    """Server sides of TLS; None where its library is not installed and nothing needs it."""
+    try:
+        from osgp.ports.mep.mbed import MbedServer
+    except UsageError:
+        if required:
+            raise
+        return None
+    return lambda: MbedServer(keys)

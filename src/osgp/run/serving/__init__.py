@@ -1,0 +1,1 @@
+"""A virtual meter on local ports: what `osgp meter serve` puts together."""
