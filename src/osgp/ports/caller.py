@@ -38,6 +38,8 @@ class Caller:
         self._value: Any = None
         self._error: OsgpError | None = None
         self._wake: float | None = None
+        self._awaiting = self._stale = False
+        self._next: bytes | None = None
         self._events: deque[PortEvent] = deque()
 
     @property
@@ -62,9 +64,10 @@ class Caller:
         self._digest(now)
 
     def cancel(self) -> None:
-        """Drops the conversation; what it has sent stays sent."""
+        """Drops the conversation. What it asked stays asked: the next one waits for that answer."""
         if self._running is not None:
             self._running.close()
+        self._stale, self._next = self._awaiting, None
         self._finish(None, LocalProtocolError("the conversation was cancelled"))
 
     def receive(self, data: bytes, now: float) -> None:
@@ -92,14 +95,23 @@ class Caller:
 
     def _digest(self, now: float) -> None:
         while (event := self.port.next_event()) is not None:
-            exchange = self._running
             match event:
-                case Answered(message) if exchange is not None:
-                    self._advance(lambda e=exchange, m=message: e.send(m), now)  # type: ignore[misc]
-                case Failed(error) if exchange is not None:
-                    self._advance(lambda e=exchange, x=error: e.throw(x), now)  # type: ignore[misc]
+                case Answered() | Failed():
+                    self._ended(event, now)
                 case _:
                     self._events.append(event)
+
+    def _ended(self, event: Answered | Failed, now: float) -> None:
+        """The end of a request: of this conversation's, or of one that was dropped."""
+        exchange, stale = self._running, self._stale
+        self._awaiting = self._stale = False
+        if stale and self._next is not None:
+            message, self._next = self._next, None
+            self._ask(message, now)
+        elif not stale and exchange is not None and isinstance(event, Answered):
+            self._advance(lambda: exchange.send(event.message), now)
+        elif not stale and exchange is not None and isinstance(event, Failed):
+            self._advance(lambda: exchange.throw(event.error), now)
 
     def _advance(self, resume: Callable[[], Send | Wait], now: float) -> None:
         try:
@@ -114,8 +126,21 @@ class Caller:
     def _do(self, step: Send | Wait, now: float) -> None:
         if isinstance(step, Wait):
             self._wake = now + step.seconds
+        elif self._awaiting:
+            self._next = step.apdu
         else:
-            self.port.request(step.apdu, now)
+            self._ask(step.apdu, now)
+
+    def _ask(self, message: bytes, now: float) -> None:
+        exchange = self._running
+        try:
+            self.port.request(message, now)
+        except LocalProtocolError as refusal:
+            reason = refusal
+            if exchange is not None:
+                self._advance(lambda: exchange.throw(reason), now)
+        else:
+            self._awaiting = True
 
     def _finish(self, value: Any, error: OsgpError | None) -> None:
         self._running, self._wake = None, None

@@ -179,6 +179,17 @@ def test_responses_leave_in_segments() -> None:
     assert times[1] - times[0] == pytest.approx(117 * 10 / 9600 + 0.025)
 
 
+def test_a_request_in_the_middle_of_a_response_does_not_cut_it() -> None:
+    server = MepServer(shelf(), KEYS, last=9)
+    suite = oma_tables(MAK, last=9)._security
+    server.receive(frame(suite.seal_request(bytes.fromhex("3f0017000000012c"))), 10.0)
+    response = server.data_to_send(10.0)
+    server.receive(frame(suite.seal_request(bytes.fromhex("3f0000000000 0001"))), 10.01)
+    while (due := server.next_timer()) is not None:
+        response += server.data_to_send(due)
+    assert FrameParser().feed(response) == [response[2:]]
+
+
 def test_responses_keep_their_distance() -> None:
     server = MepServer(shelf(), KEYS)
     server.receive(frame(bytes(14)), 10.0)

@@ -180,15 +180,35 @@ def test_a_write_whose_answer_is_damaged_is_not_repeated() -> None:
     cable, meter, tables = bench()
     reader = tls_tables()
     cable.call(reader.read(0, 0, 1))
-    send = meter.data_to_send
-    spoil = lambda now: (data := send(now)) and data[:-1] + bytes((data[-1] ^ 1,))  # noqa: E731
-    meter.data_to_send = spoil  # type: ignore[method-assign]
+    spoil_next(meter)
     with pytest.raises(SecurityError):
         cable.call(reader.write(7, b"\1"))
-    assert len(tables.writes) == 1
-    meter.data_to_send = send  # type: ignore[method-assign]
     cable.wait(1)
+    assert len(tables.writes) == 1
     assert cable.call(reader.read(0, 0, 2)) == b"\0\1"
+
+
+def test_a_read_whose_answer_is_damaged_is_repeated_in_a_new_session() -> None:
+    cable, meter, tables = bench()
+    reader = tls_tables()
+    cable.call(reader.read(0, 0, 1))
+    spoil_next(meter)
+    assert cable.call(reader.read(0, 0, 2)) == b"\0\1"
+    assert len(tables.reads) == 3
+
+
+def spoil_next(meter: MepServer) -> None:
+    """Flips a bit in the meter's next piece."""
+    send = meter.data_to_send
+
+    def spoil(now: float) -> bytes:
+        data = send(now)
+        if data:
+            meter.data_to_send = send  # type: ignore[method-assign]
+            return data[:-1] + bytes((data[-1] ^ 1,))
+        return b""
+
+    meter.data_to_send = spoil  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -57,6 +57,15 @@ def test_a_start_without_a_session_gives_the_port_back() -> None:
     assert mep.call(oma_tables(MAK).read(0, 0, 2)) == b"\0\1"
 
 
+def test_the_rest_of_the_lost_packet_is_lost_too() -> None:
+    uart, optical, _, _ = bench()
+    uart.optical_side.receive(b"\xee", optical.now)
+    uart.optical_side.receive(bytes.fromhex("ee0000000001201310"), optical.now + 0.01)
+    optical.wait(1)
+    assert not uart.optical.active
+    assert optical.sent[1] == [b"\x15"]
+
+
 def test_what_goes_to_mep_is_seen_on_the_optical_side() -> None:
     uart, _, _, mep = bench()
     mep.call(oma_tables(MAK).read(0, 0, 2))

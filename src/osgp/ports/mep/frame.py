@@ -36,9 +36,9 @@ class MepTiming(msgspec.Struct, frozen=True):
 
     `response`: from the request's last byte to the response's length. `gap`: silence inside a
     response that ends it. `longest`: what a whole response may take beyond its time on the line.
-    `byte_gap`: the same inside a request, at the meter. `spacing`: between
-    requests, and between responses. `segment`, `segment_pause`: how the meter cuts responses.
-    `alert_every`: period of alerts, and their distance from the last request.
+    `byte_gap`: silence inside a request that ends it, at the meter. `spacing`: between requests,
+    and between responses. `segment`, `segment_pause`: how the meter cuts responses. `alert_every`:
+    period of alerts, and their distance from the last request.
     """
 
     response: float = 0.5
@@ -52,8 +52,16 @@ class MepTiming(msgspec.Struct, frozen=True):
 
 
 STANDARD: Final = MepTiming()
-UNHURRIED: Final = MepTiming(spacing=0.0, segment=MAX_MESSAGE + LENGTH, segment_pause=0.0)
-"""For lines without a limit: nothing to spare the other side from."""
+UNHURRIED: Final = MepTiming(
+    response=2.0,
+    gap=1.0,
+    longest=5.0,
+    byte_gap=0.5,
+    spacing=0.0,
+    segment=MAX_MESSAGE + LENGTH,
+    segment_pause=0.0,
+)
+"""For pty, TCP and memory: nothing to spare the other side from, but schedulers in between."""
 
 
 def frame(message: bytes) -> bytes:

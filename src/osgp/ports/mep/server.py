@@ -62,6 +62,7 @@ class MepServer:
         self._events: deque[PortEvent] = deque()
         self._segments: deque[bytes] = deque()
         self._gate = self._left = 0.0
+        self._partly = False
         self._expiry: float | None = None
         self._alert_at: float | None = None
         self._heard = self._answered = float("-inf")
@@ -99,6 +100,7 @@ class MepServer:
         if not self._segments or now < self._gate:
             return b""
         segment = self._segments.popleft()
+        self._partly = bool(self._segments)
         self._left = max(now, self._left) + self.line.airtime(len(segment))
         self._gate = self._left + self.timing.segment_pause if self._segments else 0.0
         return segment
@@ -154,6 +156,9 @@ class MepServer:
         return answer
 
     def _answer(self, response: bytes, now: float) -> None:
+        """Queues a response; one that is partly out is finished, and the new one is not given."""
+        if self._partly:
+            return
         framed, size = frame(response), self.timing.segment
         self._segments = deque(framed[at : at + size] for at in range(0, len(framed), size))
         self._gate = max(now, self._answered + self.timing.spacing)

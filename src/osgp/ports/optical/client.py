@@ -28,7 +28,7 @@ from osgp.security.machine import Machine, Transitions
 
 from . import psem
 from .assembly import Size
-from .link import STANDARD, GivenUp, Incomplete, Link, Message, Reflected, Through, Timing
+from .link import STANDARD, GivenUp, Incomplete, Link, Message, Reflected, Switched, Through, Timing
 
 ADVICE: Final = "no answer: check the head's position and polarity, the speed, and the device path"
 LOOP: Final = "only an echo came back: the line is looped, or the head sees no meter"
@@ -117,7 +117,7 @@ class OpticalPort:
         """What was negotiated holds from now on."""
         self._link.size = size
         if speed is not None:
-            self._set_speed(speed)
+            self._link.change_speed(speed)
 
     def opened(self) -> None:
         """A session is open and is to be kept alive."""
@@ -128,14 +128,16 @@ class OpticalPort:
         """The session is over: back to the defaults."""
         self.open, self._next_keep = False, None
         self._link.reset()
-        self._set_speed(int(DEFAULT_SPEED))
+        self._link.change_speed(int(DEFAULT_SPEED))
 
     def receive(self, data: bytes, now: float) -> None:
         self._link.receive(data, now)
         self._digest(now)
 
     def data_to_send(self, now: float) -> bytes:
-        return self._link.data_to_send(now)
+        data = self._link.data_to_send(now)
+        self._digest(now)
+        return data
 
     def next_timer(self) -> float | None:
         timers = (self._deadline, self._next_keep, self._link.next_timer())
@@ -175,6 +177,8 @@ class OpticalPort:
                     self._incomplete(reason, now)
                 case Reflected():
                     self._events.append(Echoed())
+                case Switched(speed):
+                    self._events.append(SpeedChanged(speed))
         self._extend(now)
 
     def _extend(self, now: float) -> None:
@@ -229,11 +233,6 @@ class OpticalPort:
         seconds = min(255, int(self._keep_alive) + EXTRA_WAIT)
         self._machine.fire(Step.KEEP)
         self._send(psem.WAIT.encode(psem.Wait(psem.Service.WAIT, seconds)), now)
-
-    def _set_speed(self, speed: int) -> None:
-        if self._link.line.speed not in (None, speed):
-            self._link.line = self._link.line.at(speed)
-            self._events.append(SpeedChanged(speed))
 
 
 _KEEPING: Final = frozenset({Asking.KEEPING, Asking.KEPT})

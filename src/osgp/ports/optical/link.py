@@ -103,7 +103,16 @@ class Reflected(msgspec.Struct, frozen=True):
     """This side's own packet came back."""
 
 
-LinkEvent = Message | Through | GivenUp | Incomplete | Reflected
+class Switched(msgspec.Struct, frozen=True):
+    """What is sent from now on goes at this speed, in bits a second."""
+
+    speed: int
+
+
+LinkEvent = Message | Through | GivenUp | Incomplete | Reflected | Switched
+
+PREMATURE: Final = 0.5
+"""A signal that comes before this share of a packet can have left is about an earlier one."""
 
 SILENT_AFTER: Final = 2
 """Messages acknowledged by the next one, before a peer is taken to send no ACK at all."""
@@ -125,9 +134,11 @@ class Link:
         self._yields = yields
         self._events: deque[LinkEvent] = deque()
         self._out = bytearray()
+        self._before = bytearray()
+        self._next_speed: int | None = None
         self._reflects = False
         self._reflection = bytearray()
-        self._gate = self.heard = self.left = 0.0
+        self._gate = self.heard = self.left = self._earliest = 0.0
         self.packets_received = 0
         self.reset()
 
@@ -152,10 +163,21 @@ class Link:
         """Nothing waits for an ACK."""
         return self._machine.state is Sending.IDLE
 
-    @property
-    def drained(self) -> bool:
-        """Nothing waits to be sent."""
-        return not self._out
+    def change_speed(self, speed: int) -> None:
+        """Another speed, once what waits to be sent has left; nothing on a line without limit."""
+        if self.line.speed in (None, speed):
+            return
+        self._before += self._out
+        self._out.clear()
+        self._next_speed = speed
+        if not self._before:
+            self._switch()
+
+    def _switch(self) -> None:
+        assert self._next_speed is not None
+        self.line = self.line.at(self._next_speed)
+        self._events.append(Switched(self._next_speed))
+        self._next_speed = None
 
     def raw(self, data: bytes) -> None:
         """Bytes outside of packets: to wake a meter up."""
@@ -183,21 +205,30 @@ class Link:
 
     def data_to_send(self, now: float) -> bytes:
         """Bytes for the line; none before the turn-around delay is over."""
-        if not self._out or now < self._gate:
+        waiting = self._before or self._out
+        if not waiting or now < self._gate:
             return b""
-        data = bytes(self._out)
-        self._out.clear()
-        if self._reflects:
-            self._reflection += data
-        self.left = max(now, self.left) + self.line.airtime(len(data))
-        if not self.idle and not self._armed:
+        data = bytes(waiting)
+        waiting.clear()
+        self._departs(data, now)
+        if self._next_speed is not None:
+            self._switch()
+            self._gate = self.left
+        elif not self.idle and not self._armed:
             self._armed = True
             patience = self.timing.pause if self._silent else self.timing.response
             self._deadline = self.left + patience
         return data
 
+    def _departs(self, data: bytes, now: float) -> None:
+        airtime = self.line.airtime(len(data))
+        begins = max(now, self.left)
+        self.left, self._earliest = begins + airtime, begins + PREMATURE * airtime
+        if self._reflects:
+            self._reflection += data
+
     def next_timer(self) -> float | None:
-        gate = self._gate if self._out else None
+        gate = self._gate if self._before or self._out else None
         timers = [t for t in (gate, self._deadline, self._expiry) if t is not None]
         return min(timers, default=None)
 
@@ -288,7 +319,7 @@ class Link:
 
     def _on_the_way(self, now: float) -> bool:
         """The current packet has left, so a signal can be about it."""
-        return not self.idle and self._armed and now >= self.left
+        return not self.idle and self._armed and now >= self._earliest
 
     def _acknowledged(self, signal: Signal, now: float) -> None:
         if signal is Signal.ACK:

@@ -35,7 +35,7 @@ from osgp.spec.services import Command, ResponseCode
 from . import psem
 from .assembly import DEFAULT_SIZE, Size
 from .checksum import ChecksumServer
-from .link import STANDARD, Incomplete, Link, Message, Through, Timing
+from .link import STANDARD, Incomplete, Link, Message, Switched, Through, Timing
 from .psem import Kind, State
 from .session import Identity, limits_of
 
@@ -104,7 +104,9 @@ class OpticalServer:
             self._digest(now)
 
     def data_to_send(self, now: float) -> bytes:
-        return self._link.data_to_send(now)
+        data = self._link.data_to_send(now)
+        self._digest(now)
+        return data
 
     def next_timer(self) -> float | None:
         timers = (self._link.next_timer(), self._silence_at(), self._overlong_at())
@@ -147,7 +149,7 @@ class OpticalServer:
         self._key = NO_KEY
         self._after = None
         self._link.reset()
-        self._set_speed(int(DEFAULT_SPEED))
+        self._link.change_speed(int(DEFAULT_SPEED))
         self._events.append(SessionEnded(reason))
 
     # --- messages
@@ -162,6 +164,8 @@ class OpticalServer:
                     after()
                 case Incomplete(reason):
                     self._events.append(Broken(reason))
+                case Switched(speed):
+                    self._events.append(SpeedChanged(speed))
 
     def _reply(self, response: bytes, now: float) -> None:
         fits = len(response) <= self._link.size.message
@@ -232,12 +236,7 @@ class OpticalServer:
 
     def _adopt(self, size: Size, speed: int) -> None:
         self._link.size = size
-        self._set_speed(speed)
-
-    def _set_speed(self, speed: int) -> None:
-        if self._link.line.speed not in (None, speed):
-            self._link.line = self._link.line.at(speed)
-            self._events.append(SpeedChanged(speed))
+        self._link.change_speed(speed)
 
     def _secure(self, password: bytes, now: float) -> None:
         matches = [n for n, p in self._passwords.items() if hmac.compare_digest(p, password)]

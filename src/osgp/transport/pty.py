@@ -1,0 +1,73 @@
+"""A pseudo-terminal: a serial port that a program on the same machine can open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tty
+from contextlib import suppress
+
+from osgp.errors import TransportError
+
+from .driver import Driver
+
+CHUNK = 4096
+
+
+class Pty(asyncio.WriteTransport):
+    """The master side. `path` is what other programs open, one after another."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__()
+        self._driver = driver
+        self._loop = asyncio.get_running_loop()
+        self._master, self._slave = os.openpty()
+        # The slave stays open here too: otherwise the first program that closes it ends the line.
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.path = os.ttyname(self._slave)
+        self._pending = bytearray()
+        self._closed = False
+        self._loop.add_reader(self._master, self._readable)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._pending += data
+        self._flush()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
+        for descriptor in (self._master, self._slave):
+            os.close(descriptor)
+        self._loop.call_soon(self._driver.connection_lost, None)
+
+    def _readable(self) -> None:
+        with suppress(BlockingIOError):
+            self._driver.data_received(os.read(self._master, CHUNK))
+
+    def _flush(self) -> None:
+        """Writes what the terminal takes; a program that reads nothing loses the rest."""
+        try:
+            written = os.write(self._master, self._pending)
+        except BlockingIOError:
+            written = 0
+        del self._pending[:written]
+        if len(self._pending) > 16 * CHUNK:
+            self._pending.clear()
+        if self._pending:
+            self._loop.add_writer(self._master, self._flush)
+        else:
+            self._loop.remove_writer(self._master)
+
+
+def serve_pty(driver: Driver) -> Pty:
+    """Opens a pseudo-terminal and drives it. Raises TransportError where there is none."""
+    try:
+        pty = Pty(driver)
+    except OSError as error:
+        raise TransportError(f"no pseudo-terminal: {error}", retryable=False) from error
+    driver.connection_made(pty)
+    return pty

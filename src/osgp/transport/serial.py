@@ -1,0 +1,40 @@
+"""Serial ports, local (`/dev/ttyUSB0`, `COM3`) and remote (`rfc2217://host:port`), by serialx.
+
+Needs the extra `osgp[serial]`. Local ports are opened exclusively.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from osgp.errors import TransportError, UsageError
+
+from .driver import Driver
+
+ADVICE = "check the device path, its permissions, and whether another program has it open"
+
+
+async def connect_serial(driver: Driver, url: str, speed: int = 9600) -> None:
+    """Opens a port with 8 data bits, no parity, 1 stop bit, and drives it.
+
+    The driver changes the port's speed when its machine says so. Raises TransportError (no such
+    port, no permission, in use, no answer of an RFC 2217 server), UsageError (no serialx).
+    """
+    try:
+        import serialx
+    except ImportError as error:
+        raise UsageError("serial ports need the extra: pip install 'osgp[serial]'") from error
+    try:
+        transport, _ = await serialx.create_serial_connection(
+            asyncio.get_running_loop(), lambda: driver, url, baudrate=speed
+        )
+    except (OSError, ValueError, TimeoutError) as error:
+        failure = TransportError(f"cannot open {url}: {error}", retryable=False)
+        failure.hint = ADVICE
+        raise failure from error
+
+    async def set_speed(bits_a_second: int) -> None:
+        await transport.flush()
+        await transport.reconfigure_port(baudrate=bits_a_second)
+
+    driver.set_speed = set_speed
