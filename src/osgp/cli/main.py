@@ -6,6 +6,7 @@ installed is missed only by the commands that use it.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -91,14 +92,15 @@ def complain(reason: str, hint: str, code: int) -> int:
 
 
 def configure_logging() -> None:
-    """Warnings to stderr, a line each, so that stdout carries results only."""
+    """Warnings and worse to stderr, a line each, so that stdout carries results only."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(40),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        # Asked for at every line: a progress display puts its own stream in the place of stderr.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
