@@ -191,7 +191,7 @@ class UnrecognizedProcedure(ProcedureError):
 
 
 def _located(reason: str, table: str, field: str, offset: int | None) -> str:
-    field_path = ".".join(part for part in (table, field) if part)
+    field_path = ".".join(part for part in (table, field) if part).replace(".[", "[")
     at = "" if offset is None else f"at offset {offset}"
     where = " ".join(part for part in (field_path, at) if part)
     return f"{where}: {reason}" if where else reason

@@ -183,7 +183,7 @@ def test_parts_code_just_their_bytes() -> None:
     part = layout.part("readings[1].values")
     assert part.decode(bytes.fromhex("01000000 ffffffff")) == (1, -1)
     assert part.encode((1, -1)) == bytes.fromhex("01000000 ffffffff")
-    with pytest.raises(Truncated, match=r"Block\.readings\[1\]\.values\.\[1\]"):
+    with pytest.raises(Truncated, match=r"Block\.readings\[1\]\.values\[1\]"):
         part.decode(bytes(7))
     with pytest.raises(DecodeError, match="1 bytes too many"):
         part.decode(bytes(9))
