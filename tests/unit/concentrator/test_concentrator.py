@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
+import msgspec
 import pytest
 
 from osgp.concentrator.happenings import Commissioned, Discovered, Failed, Visited
@@ -246,3 +248,23 @@ def test_a_neuron_id_addresses_commissioning_and_nothing_else() -> None:
         if name == "frame" and what[0] == 0 and isinstance(destination(what[1]), NeuronId)
     ]
     assert 2 <= len(by_neuron) <= 4
+
+
+def under_new_names(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
+    """Whatever meter 1 says carries another neuron id every time."""
+    lpdu = Lpdu.decode(frame)
+    if sender != 2 or neuron(1) not in lpdu.npdu.pdu:
+        return [frame]
+    pdu = lpdu.npdu.pdu.replace(neuron(1), street.rng.randbytes(6))
+    changed = msgspec.structs.replace(lpdu, npdu=msgspec.structs.replace(lpdu.npdu, pdu=pdu))
+    return [changed.encode()]
+
+
+def test_somebody_who_answers_under_new_names_does_not_stop_the_visits() -> None:
+    street = Street(2, QUICK, under_new_names)
+    street.keys.omak = lambda neuron_id: omak(neuron_id[5])  # type: ignore[method-assign]
+    street.run(DAY)
+    assert len(street.told(Discovered)) > 20
+    visits = [visit.at for visit in street.told(Visited)]
+    assert len(visits) >= 3
+    assert max(b - a for a, b in pairwise(visits)) < 2 * QUICK.visit_every
