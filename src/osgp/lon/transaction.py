@@ -19,6 +19,7 @@ from osgp.lon.addresses import (
 )
 from osgp.lon.events import Outgoing
 from osgp.lon.network import Domain, Incoming
+from osgp.lon.pdu import MAX_BACKLOG
 from osgp.lon.tpdu import AuthPdu, Spdu, SpduType, Tpdu, TpduType, m_list
 
 DEFAULT_BROADCAST_BACKLOG = 15
@@ -135,12 +136,12 @@ def _pdu(transaction: Transaction, what: str, acked: bytes | None = None) -> Tpd
 
 
 def _backlog(transaction: Transaction) -> int:
-    """How many frames this try makes other nodes send."""
+    """How many frames this try makes other nodes send, as far as the field can tell."""
     message = transaction.message
     if message.service is Service.UNACKD_RPT:
         return message.retry if transaction.tries == 1 else 0
     if isinstance(message.destination, Broadcast):
         return message.backlog or DEFAULT_BROADCAST_BACKLOG
     if isinstance(message.destination, Group):
-        return transaction.needed - transaction.answers
+        return min(transaction.needed - transaction.answers, MAX_BACKLOG)
     return 1
