@@ -17,14 +17,21 @@ from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
 from . import (
+    conformance,
+    call,
     decode,
-    dissect,
+    dump,
     encode,
+    events,
     export,
+    mbus,
     meter,
+    profile,
     read,
+    selfreads,
     tables,
     up,
+    write,
 )
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -40,12 +47,18 @@ app = typer.Typer(
 COMMANDS = (
     up,
     read,
+    profile,
+    events,
+    selfreads,
+    mbus,
+    dump,
+    write,
+    call,
     meter,
     export,
     tables,
     decode,
     encode,
-    dissect,
 )
 """Modules of commands, in the order of `osgp --help`; each has `register(app)`."""
 

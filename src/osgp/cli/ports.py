@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -16,25 +18,83 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from osgp.errors import UsageError
 
+from .inputs import bytes_of
+
 if TYPE_CHECKING:
     from osgp.run.reading.device import Access, Device
 
 T = TypeVar("T")
 
-OPTICAL = typer.Option(
-    None, metavar="PLACE", help="Optical port: /dev/ttyUSB0, tcp://host:port, rfc2217://…"
-)
-MEP = typer.Option(None, metavar="PLACE", help="MEP port, in the same way.")
-KEY_FILE = typer.Option(
-    None, metavar="FILE", help="File with the key (RK, PK, MK; MBK, MAK); asked for otherwise."
-)
-NO_KEY = typer.Option(False, "--no-key", help="Optical: read only what is open without a key.")
-TLS = typer.Option(None, metavar="MAK|MBK", help="MEP: use TLS; says which key the file holds.")
-ENCRYPT = typer.Option(False, "--encrypt", help="MEP without TLS: encrypt with RC4.")
-SPEED = typer.Option(9600, min=300, help="Bits a second to begin with.")
-LOG = typer.Option(None, metavar="FILE", help="Write every frame there, in hex and in words.")
-NO_CACHE = typer.Option(False, "--no-cache", help="Read dimension tables anew; keep nothing.")
 CACHE_VARIABLE = "XDG_CACHE_HOME"
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "optical": (
+        str | None,
+        typer.Option(
+            None, metavar="PLACE", help="Optical port: /dev/ttyUSB0, tcp://host:port, rfc2217://…"
+        ),
+    ),
+    "mep": (str | None, typer.Option(None, metavar="PLACE", help="MEP port, in the same way.")),
+    "key_file": (
+        Path | None,
+        typer.Option(
+            None,
+            metavar="FILE",
+            help="File with the key (RK, PK, MK; MBK, MAK); asked for if not given.",
+        ),
+    ),
+    "no_key": (
+        bool,
+        typer.Option(False, "--no-key", help="Optical: read only what is open without a key."),
+    ),
+    "tls": (
+        str | None,
+        typer.Option(None, metavar="MAK|MBK", help="MEP: use TLS; says which key the file has."),
+    ),
+    "encrypt": (
+        bool,
+        typer.Option(False, "--encrypt", help="MEP without TLS: encrypt with RC4."),
+    ),
+    "speed": (int, typer.Option(9600, min=300, help="Bits a second to begin with.")),
+    "wake": (
+        str | None,
+        typer.Option(None, metavar="HEX", help="Optical: bytes that wake the meter up."),
+    ),
+    "log": (
+        Path | None,
+        typer.Option(None, metavar="FILE", help="Write every frame there, in hex and in words."),
+    ),
+    "no_cache": (
+        bool,
+        typer.Option(False, "--no-cache", help="Read dimension tables anew; keep nothing."),
+    ),
+    "json": (bool, typer.Option(False, "--json", help="Print JSON, nothing else.")),
+}
+"""Options of every command that talks to a meter."""
+
+
+def reaching(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options that say how to reach a meter.
+
+    The command takes `access: Access` and `json: bool` for them.
+    """
+    own = inspect.signature(command).parameters
+    kept = [parameter for name, parameter in own.items() if name not in ("access", "json")]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)
+        for name, (kind, option) in _OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def reached(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _OPTIONS}
+        command(access=access_from(**chosen), json=chosen["json"], **given)
+
+    plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept]
+    reached.__signature__ = inspect.Signature([*plain, *shared])  # type: ignore[attr-defined]
+    hints = {name: hint for name, hint in command.__annotations__.items() if name != "access"}
+    reached.__annotations__ = hints | {name: kind for name, (kind, _) in _OPTIONS.items()}
+    return reached
 
 
 def access_from(
@@ -46,9 +106,10 @@ def access_from(
     tls: str | None = None,
     encrypt: bool = False,
     speed: int = 9600,
+    wake: str | None = None,
     log: Path | None = None,
     no_cache: bool = False,
-    quiet: bool = False,
+    json: bool = False,
 ) -> Access:
     """How to reach the meter; says on stderr in which form the key was taken."""
     from osgp.run.reading.device import Access
@@ -61,10 +122,11 @@ def access_from(
         raise UsageError("--tls takes MAK or MBK")
     purpose = Purpose.OPTICAL if optical else Purpose.MEP
     key = None if no_key else key_for(purpose, key_file)
-    if key is not None and (key.remark or not quiet):
+    if key is not None and (key.remark or not json):
         Console(stderr=True).print(f"key {key}", style="dim", highlight=False, markup=False)
     cache = None if no_cache else cache_directory()
-    return Access(optical, mep, key, tls, encrypt, speed, log, cache)
+    first = b"" if wake is None else bytes_of(wake)
+    return Access(optical, mep, key, tls, encrypt, speed, log, cache, first)
 
 
 def cache_directory() -> Path:
@@ -113,3 +175,8 @@ def notes(lines: dict[str, Any]) -> None:
     out = Console(stderr=True)
     for name, reason in lines.items():
         out.print(f"{name}: {reason}", style="yellow", highlight=False, markup=False)
+
+
+def said(line: str) -> None:
+    """A remark on stderr: stdout carries results only."""
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)

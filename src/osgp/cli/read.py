@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -31,45 +30,26 @@ STAY = 10.0
 
 
 def register(app: typer.Typer) -> None:
-    app.command("read", epilog=EXAMPLE)(read)
+    app.command("read", epilog=EXAMPLE)(ports.reaching(read))
 
 
 def read(
     what: list[str] | None = typer.Argument(
         None, metavar="[TABLE[.FIELD]]", help="Tables or fields; everything of use if not given."
     ),
-    optical: str | None = ports.OPTICAL,
-    mep: str | None = ports.MEP,
-    key_file: Path | None = ports.KEY_FILE,
-    no_key: bool = ports.NO_KEY,
-    tls: str | None = ports.TLS,
-    encrypt: bool = ports.ENCRYPT,
-    speed: int = ports.SPEED,
     watch: float | None = typer.Option(
         None, min=0.5, metavar="SECONDS", help="Read again and again, until Ctrl-C."
     ),
     all_registers: bool = typer.Option(False, "--all", help="Show registers that are zero too."),
-    log: Path | None = ports.LOG,
-    no_cache: bool = ports.NO_CACHE,
-    json: bool = typer.Option(False, "--json", help="Print JSON, nothing else."),
+    *,
+    access: Access,
+    json: bool,
 ) -> None:
     """Read a meter: registers, identity, clock, alarms; or the tables and fields named."""
     from osgp.run.reading.survey import survey
     from osgp.run.reading.wanted import read_wanted, wanted
 
     asked = [wanted(text) for text in what or []]
-    access = ports.access_from(
-        optical,
-        mep,
-        key_file,
-        no_key=no_key,
-        tls=tls,
-        encrypt=encrypt,
-        speed=speed,
-        log=log,
-        no_cache=no_cache,
-        quiet=json,
-    )
 
     async def once(device: Device) -> None:
         if asked:

@@ -171,6 +171,10 @@ class Surveyor:
         stored = yield from self._field("ET55", "energy_register_unit")
         return int(stored) or 1 if stored is not None else 1
 
+    def optional(self, table: str) -> Exchange[Any]:
+        """A table, or None where the device has none or refuses it; `missing` says why."""
+        return (yield from self._try(table))
+
     def _images(self, known: dict[str, Any]) -> Exchange[dict[str, Any]]:
         """What names sources: the selection, and ET66 where the device has it."""
         mapping = yield from self._try("ET66", once=True)

@@ -1,0 +1,88 @@
+"""A load profile as CSV, Parquet, or a chart."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import numpy as np
+
+from osgp.errors import UsageError
+from osgp.export.curve import LoadCurve, save_curve
+from osgp.export.terminal import TerminalCurve
+
+from .profile import Channel, Profile, differences
+
+PICTURES: Final = frozenset({".png", ".svg"})
+PARQUET: Final = ".parquet"
+END, STATUS = "end_utc", "status"
+HOUR: Final = 60
+
+
+def heading(channel: Channel) -> str:
+    """`Fwd Active Wh L1L2L3 [Wh]`."""
+    return f"{channel.name} [{channel.unit}]" if channel.unit else channel.name
+
+
+def write_csv(profile: Profile, file: TextIO) -> None:
+    """A row for each interval: its end, register values then, remarks."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([END, *map(heading, profile.channels), STATUS])
+    for interval in profile.intervals:
+        end = f"{interval.end:%Y-%m-%dT%H:%M:%SZ}"
+        writer.writerow([end, *interval.values, "; ".join(interval.status)])
+
+
+def write_parquet(profile: Profile, path: Path) -> None:
+    """The same as columns. UsageError without pyarrow."""
+    try:
+        pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise UsageError("Parquet needs the extra: pip install 'osgp[parquet]'") from None
+    ends = pa.array([interval.end for interval in profile.intervals], pa.timestamp("s", tz="UTC"))
+    columns: dict[str, Any] = {END: ends}
+    for index, channel in enumerate(profile.channels):
+        columns[heading(channel)] = [interval.values[index] for interval in profile.intervals]
+    columns[STATUS] = ["; ".join(interval.status) for interval in profile.intervals]
+    parquet.write_table(pa.table(columns), path)
+
+
+def save_profile(profile: Profile, path: Path, channel: int) -> None:
+    """Writes a file in the form that its suffix names. Raises UsageError, StoreError."""
+    suffix = path.suffix.lower()
+    if suffix in PICTURES:
+        save_curve(curve_of(profile, channel), path, title=profile.channels[channel].name)
+        return
+    try:
+        if suffix == PARQUET:
+            write_parquet(profile, path)
+            return
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write_csv(profile, file)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def chart_of(profile: Profile, channel: int) -> TerminalCurve:
+    """A renderable of one channel's mean power."""
+    return TerminalCurve(curve_of(profile, channel), title=profile.channels[channel].name)
+
+
+def curve_of(profile: Profile, channel: int) -> LoadCurve:
+    """Mean power over each interval, from how much the register grew; gaps stay gaps."""
+    if channel >= len(profile.channels):
+        raise UsageError(f"this data set has {len(profile.channels)} channels")
+    seconds = profile.minutes * 60
+    grown = {_seconds(end): value for end, value in differences(profile, channel)}
+    ends = np.arange(min(grown, default=0), max(grown, default=-1) + 1, seconds, dtype=np.int64)
+    per_hour = HOUR / profile.minutes
+    values = [grown.get(int(end)) for end in ends]
+    watts = np.array([np.nan if v is None else v * per_hour for v in values], dtype=np.float64)
+    return LoadCurve(ends, watts, seconds, np.ones(len(ends), dtype=np.int64))
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())
