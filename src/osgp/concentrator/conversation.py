@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import msgspec
 
-from osgp.errors import OsgpError, TransportError
+from osgp.errors import EncodeError, OsgpError, StoreError, TransportError
 from osgp.lon.events import Completed, Outgoing, ResponseReceived
 from osgp.lon.stack import Stack
 from osgp.session import Exchange, Send, Wait
+
+from .sink import LinkSample
 
 
 class Clock:
@@ -43,28 +46,49 @@ class LinkMeter:
         """Mean signal margin of the answers; None without any."""
         return sum(self.margins) / len(self.margins) if self.margins else None
 
+    def sample(self, now: float) -> LinkSample:
+        """All of it as a record."""
+        counts = (self.requests, self.responses, self.retries, self.failures)
+        return LinkSample(now, *counts, self.margin_db)
 
-Via = Callable[[bytes], Outgoing]
-"""How to send an APDU to the device: address, service, timers."""
+
+class Via(Protocol):
+    """How APDUs get to the device and its answers back."""
+
+    def message(self, apdu: bytes, now: float) -> Outgoing:
+        """Address, service, timers of the next try. Raises EncodeError."""
+
+    def heard(
+        self, answer: bytes | None, tries: int, margin_db: float | None, now: float
+    ) -> bytes | None:
+        """The device's response, of what came back after `tries`; None: there is none."""
 
 
 class Conversation:
-    """One script, one request on its way at a time. Over when `outcome` is set."""
+    """One script, one request on its way at a time. Over when `outcome` is set.
+
+    `StoreError` passes through: it is nothing that the device did.
+    """
 
     def __init__(self, script: Exchange[Any], via: Via, clock: Clock) -> None:
         self._script, self._via, self._clock = script, via, clock
         self._handle: int | None = None
-        self._answer = b""
+        self._answer: bytes | None = None
+        self._margin: float | None = None
         self.wake: float | None = None
         self.outcome: Outcome | None = None
         self.link = LinkMeter()
 
+    @property
+    def over(self) -> bool:
+        return self.outcome is not None
+
     def start(self, stack: Stack, now: float) -> None:
-        self._step(stack, now, lambda: next(self._script))
+        self._step(stack, now, partial(next, self._script))
 
     def response(self, event: ResponseReceived) -> None:
         if event.handle == self._handle:
-            self._answer = event.apdu
+            self._answer, self._margin = event.apdu, event.margin_db
             self.link.responses += 1
             self.link.margins.append(event.margin_db)
 
@@ -73,18 +97,19 @@ class Conversation:
             return
         self._handle = None
         self.link.retries += event.tries - 1
-        if event.success:
-            answer = self._answer
-            self._step(stack, now, lambda: self._script.send(answer))
+        answer = self._answer if event.success else None
+        answer = self._via.heard(answer, event.tries, self._margin, now)
+        if answer is not None:
+            self._step(stack, now, partial(self._script.send, answer))
         else:
             self.link.failures += 1
-            self._step(stack, now, lambda: self._script.throw(TransportError("no answer")))
+            self._step(stack, now, partial(self._script.throw, TransportError("no answer")))
 
     def tick(self, stack: Stack, now: float) -> None:
         """Goes on after a pause."""
         if self.wake is not None and now >= self.wake:
             self.wake = None
-            self._step(stack, now, lambda: self._script.send(b""))
+            self._step(stack, now, partial(self._script.send, b""))
 
     def _step(self, stack: Stack, now: float, resume: Callable[[], Send | Wait]) -> None:
         self._clock.now = now
@@ -92,6 +117,8 @@ class Conversation:
             wanted = resume()
         except StopIteration as stop:
             self.outcome = Outcome(stop.value)
+        except StoreError:
+            raise
         except OsgpError as error:
             self.outcome = Outcome(error=error)
         else:
@@ -100,7 +127,15 @@ class Conversation:
     def _take(self, stack: Stack, now: float, wanted: Send | Wait) -> None:
         match wanted:
             case Send(apdu):
-                self.link.requests += 1
-                self._handle = stack.send(self._via(apdu), now)
+                self._send(stack, apdu, now)
             case Wait(seconds):
                 self.wake = now + seconds
+
+    def _send(self, stack: Stack, apdu: bytes, now: float) -> None:
+        """A message that no chain has room for ends the conversation."""
+        self.link.requests += 1
+        self._answer = self._margin = None
+        try:
+            self._handle = stack.send(self._via.message(apdu, now), now)
+        except EncodeError as error:
+            self.outcome = Outcome(error=error)

@@ -2,49 +2,56 @@
 
 Sans-IO: frames, events and `now` (seconds, UTC) go in; frames, events and the next timer come
 out. One thing happens on the line at a time, chosen in this order: commissioning of what was
-found, discovery until it settles, what is due (visits, and commissioning that failed). What is due
-gets its turn after `Plan.searches` of the others, so that nobody who answers every query under a
-new name keeps the line to himself. Whatever a visit brings is in the store before the device is
-told to move its list pointers.
+found, looking for devices (see `finder`) until that settles, what is due (visits, and
+commissioning that failed). What is due gets its turn after `Plan.searches` of the others, so that
+nobody who answers every query under a new name keeps the line to himself. Whatever a visit brings
+is in the store before the device is told to move its list pointers.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
-from osgp.errors import OsgpError, SecurityError, StoreError
-from osgp.lon import NeuronId, Service, SubnetNode
-from osgp.lon.config import DomainEntry, NodeConfig, NodeState
-from osgp.lon.events import Completed, OutFrame, Outgoing, ResponseReceived
+from osgp.errors import OsgpError, SecurityError, StoreError, TransportError
+from osgp.lon import NeuronId
+from osgp.lon.config import DomainEntry, NodeConfig
+from osgp.lon.events import OutFrame
 from osgp.lon.stack import Stack
 from osgp.security.secret import KeyLike
-from osgp.topology import AddressPool, Discovery, Happening, Life
-from osgp.topology.atm import DISCOVERY_DOMAIN
-from osgp.topology.commissioning import commission
+from osgp.session import Exchange
+from osgp.topology import Discovery, Happening, Life
+from osgp.topology import commissioning as scripts
 
+from .agenda import Agenda
 from .conversation import Clock, Conversation, LinkMeter, Outcome
+from .finder import Finder, Task
 from .happenings import (
     Commissioned,
     Discovered,
+    DuplicateId,
     Failed,
     Notice,
     QueryDone,
+    Removed,
+    Searched,
     Visited,
 )
 from .known import KnownDevice
+from .line import Activity, Line
+from .network import Network, Unkept
 from .plan import Plan
-from .query import Query
-from .sink import Cursor, Device, LinkSample, Reading, Sink
+from .query import Found, Query
+from .roster import Roster
+from .sink import Cursor, Reading, Sink, TopologyStore
 from .visit import Visit
+from .way import Way
 
 log = structlog.get_logger("osgp.concentrator")
 
@@ -56,47 +63,56 @@ class KeySource(Protocol):
 
 
 Finish = Callable[[Conversation, float], None]
-"""What follows when a conversation is over."""
-
-
-class Activity(Protocol):
-    """What occupies the line: a query or a conversation."""
-
-    wake: float | None
-
-    def start(self, stack: Stack, now: float) -> None: ...
-    def response(self, event: ResponseReceived) -> None: ...
-    def completed(self, stack: Stack, event: Completed, now: float) -> None: ...
-    def tick(self, stack: Stack, now: float) -> None: ...
+"""What follows, with the conversation that is over."""
 
 
 class Concentrator:
     """Five verbs like every other machine here; `sink` keeps everything, `rng` draws salts.
 
-    `StoreError` of the sink passes through: a concentrator that cannot store must not go on.
+    `memory` keeps links and chains; without one they are learnt anew after a restart.
+    `StoreError` of either passes through: a concentrator that cannot store must not go on.
     """
 
     def __init__(
-        self, plan: Plan, sink: Sink, keys: KeySource, config: NodeConfig, rng: random.Random
+        self,
+        plan: Plan,
+        sink: Sink,
+        keys: KeySource,
+        config: NodeConfig,
+        rng: random.Random,
+        *,
+        memory: TopologyStore | None = None,
     ) -> None:
         self.plan, self._sink, self._keys = plan, sink, keys
-        self.stack = Stack(_member_of(config, plan), rng)
-        self.discovery = Discovery(rng, ranges=plan.ranges)
+        self._line = Line(plan, config, rng)
+        self.roster = Roster(sink, plan)
+        self.network = Network(config.neuron_id, self.roster, memory or Unkept())
+        self.finder = Finder(rng, plan, self.network)
         self._clock = Clock(0.0)
-        self._order = count()
+        self._agenda = Agenda()
         self._notices: deque[Notice] = deque()
-        self._to_commission: deque[bytes] = deque()
-        self._due: list[tuple[float, int, bytes]] = []
+        self._to_commission: deque[KnownDevice] = deque()
+        self._to_remove: deque[KnownDevice] = deque()
         self._searches = 0
         self._heard: set[bytes] = set()
-        self._rediscover_at: float | None = None
-        self._activity: tuple[Activity, Any] | None = None
-        self.devices: dict[bytes, KnownDevice] = {}
-        for device in sink.devices():
-            self._remember(device)
-        own = SubnetNode(plan.subnet, plan.node)
-        taken = [known.address for known in self.devices.values() if known.device.node]
-        self._addresses = AddressPool([own, *taken])
+        self._cycle_at: float | None = None
+        for known in self.devices.values():
+            self._resume(known)
+
+    @property
+    def stack(self) -> Stack:
+        """The concentrator's node on the line."""
+        return self._line.stack
+
+    @property
+    def devices(self) -> dict[bytes, KnownDevice]:
+        """By neuron id."""
+        return self.roster.devices
+
+    @property
+    def discovery(self) -> Discovery:
+        """The concentrator's own queries."""
+        return self.finder.discovery
 
     # --- the five verbs -----------------------------------------------------------------
 
@@ -108,13 +124,11 @@ class Concentrator:
         return self.stack.frames_to_send(now)
 
     def next_timer(self) -> float | None:
-        timers = [self.stack.next_timer(), *self._own_timers()]
+        timers = [self._line.next_timer(), *self._own_timers()]
         return min((timer for timer in timers if timer is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
-        timer = self.stack.next_timer()
-        if timer is not None and timer <= now:
-            self.stack.handle_timer(now)
+        self._line.handle_timer(now)
         self._run(now)
 
     def next_event(self) -> Notice | None:
@@ -129,76 +143,77 @@ class Concentrator:
         """Schedules a visit of every device at `at`, in place of its next one."""
         for known in self.devices.values():
             if known.commissioned:
-                self._schedule(known, at)
+                self._agenda.put(known, at)
+
+    def decommission(self, neuron_id: bytes) -> None:
+        """Takes a device out of the network as soon as the line is free. Raises KeyError.
+
+        It stays out, even if it answers queries, until `admit`. One that does not answer counts
+        as removed too: it is told so when it does.
+        """
+        self._to_remove.append(self.devices[neuron_id])
+
+    def admit(self, neuron_id: bytes) -> None:
+        """Takes a decommissioned device in again. Raises KeyError, LocalProtocolError."""
+        known = self.devices[neuron_id]
+        known.happened(Happening.ADMITTED, self._sink)
+        self._to_commission.append(known)
+
+    def release(self, neuron_id: bytes, now: float) -> None:
+        """Another concentrator has registered the device: it is forgotten here."""
+        if self.roster.drop(neuron_id) is not None:
+            self._forget(neuron_id, now)
 
     @property
     def idle(self) -> bool:
-        return self._activity is None
+        return self._line.idle
 
     # --- choosing what to do ------------------------------------------------------------
 
     def _own_timers(self) -> list[float | None]:
-        if self._activity is not None:
-            return [self._activity[0].wake]
-        if self._to_commission or not self.discovery.settled:
+        if not self._line.idle:
+            return [self._line.wake]
+        if self._to_commission or self._to_remove or not self.discovery.settled:
             return [self._clock.now]
-        return [self._rediscover_at, self._due[0][0] if self._due else None]
+        return [self._cycle_at, self._agenda.next()]
 
     def _run(self, now: float) -> None:
-        """Takes in what the stack has to say; starts the next activity when one is over."""
         self._clock.now = now
-        while True:
-            self._drain(now)
-            if self._activity is not None:
-                activity, finish = self._activity
-                activity.tick(self.stack, now)
-                if not _over(activity):
-                    return
-                self._activity = None
-                finish(now)
-            elif not self._start_next(now):
-                return
-
-    def _drain(self, now: float) -> None:
-        while (event := self.stack.next_event()) is not None:
-            if self._activity is None:
-                continue
-            if isinstance(event, ResponseReceived):
-                self._activity[0].response(event)
-            elif isinstance(event, Completed):
-                self._activity[0].completed(self.stack, event, now)
+        self._line.run(now, self._start_next)
 
     def _start_next(self, now: float) -> bool:
         """Whether something was begun or dropped."""
-        if self._rediscover_at is not None and now >= self._rediscover_at:
-            self._rediscover_at = None
+        if self._cycle_at is not None and now >= self._cycle_at:
+            self._cycle_at = None
             self._heard.clear()
-            self.discovery.restart()
-        due = bool(self._due) and self._due[0][0] <= now
-        searching = bool(self._to_commission) or not self.discovery.settled
-        if due and not (searching and self._searches < self.plan.searches):
-            self._searches = 0
-            self._attend_next(now)
-        elif searching:
+            self.finder.cycle()
+        due = self._agenda.is_due(now)
+        if not (due and self._searches >= self.plan.searches) and self._look(now):
             self._searches += due
-            self._search(now)
-        return due or searching
+            return True
+        self._searches = 0
+        if due:
+            self._attend(self._agenda.take(), now)
+        return due
 
-    def _search(self, now: float) -> None:
-        if self._to_commission:
-            self._attend(self.devices[self._to_commission.popleft()], now)
+    def _look(self, now: float) -> bool:
+        """Begins to remove, commission or look for a device; False where there is nothing to do."""
+        if self._to_remove:
+            self._remove(self._to_remove.popleft(), now)
+        elif self._to_commission:
+            self._attend(self._to_commission.popleft(), now)
+        elif (task := self.finder.next(now)) is not None:
+            self._ask(task, now)
         else:
-            self._query(now)
-
-    def _attend_next(self, now: float) -> None:
-        due, _, neuron_id = heapq.heappop(self._due)
-        known = self.devices[neuron_id]
-        if known.due == due:
-            self._attend(known, now)
+            if self._cycle_at is None:
+                self._cycle_at = now + self.plan.discover_every
+            return False
+        return True
 
     def _attend(self, known: KnownDevice, now: float) -> None:
         """Commissions or visits; without a key or an address for the device that has failed."""
-        known.due = None
+        if known.dropped or known.life is Life.DECOMMISSIONED:
+            return
         try:
             key = self._keys.omak(known.device.neuron_id)
             prepare = self._visit if known.commissioned else self._commission
@@ -210,91 +225,149 @@ class Concentrator:
         else:
             self._begin(talk, partial(finish, talk), now)
 
-    def _begin(self, activity: Activity, finish: Any, now: float) -> None:
-        self._activity = activity, finish
-        activity.start(self.stack, now)
+    def _begin(self, activity: Activity, finish: Callable[[float], None], now: float) -> None:
+        self._line.begin(activity, partial(self._finish, finish), now)
 
-    # --- discovery ------------------------------------------------------------------------
+    def _finish(self, finish: Callable[[float], None], now: float) -> None:
+        """What was learnt on the way is kept whatever came of it."""
+        finish(now)
+        self.network.save()
 
-    def _query(self, now: float) -> None:
-        ask = self.discovery.next_query()
-        if ask is not None:
-            asked = Query(ask, self.plan)
-            self._begin(asked, partial(self._queried, asked), now)
+    def _talk(
+        self, known: KnownDevice, script: Exchange[Any], *, by_id: bool = False
+    ) -> Conversation:
+        """`by_id`: to its neuron id, not to its address."""
+        neuron_id = known.device.neuron_id
+        to = NeuronId(neuron_id) if by_id else known.address
+        return Conversation(script, Way(self.network, neuron_id, to, self.plan), self._clock)
 
-    def _queried(self, asked: Query, now: float) -> None:
-        """Who has answered since the search began and was found then is no news."""
-        fresh = [neuron_id for neuron_id in asked.found if neuron_id not in self._heard]
-        self._heard.update(fresh)
-        self.discovery.answered(asked.ask, len(fresh))
-        for neuron_id in fresh:
-            self._found(asked, neuron_id, now)
-        self._notices.append(QueryDone(now, asked.ask.range, len(asked.found)))
-        if self.discovery.settled:
-            self._rediscover_at = now + self.plan.discover_every
-
-    def _found(self, asked: Query, neuron_id: bytes, now: float) -> None:
-        found = asked.found[neuron_id]
-        known = self.devices.get(neuron_id)
-        if known is None:
-            device = Device(neuron_id, found.answer.program_id, Life.DISCOVERED, first_seen=now)
-            known = self._remember(device)
-            known.save(self._sink)
-        else:
-            known.happened(Happening.FOUND_AGAIN, self._sink)
-            self._to_commission.append(neuron_id)
-        self._notices.append(Discovered(now, neuron_id, found.downlink_db, found.uplink_db))
-
-    def _remember(self, device: Device) -> KnownDevice:
-        known = KnownDevice(device, self._sink.cursor(device.neuron_id))
-        self.devices[device.neuron_id] = known
+    def _resume(self, known: KnownDevice) -> None:
+        """After a restart."""
+        device = known.device
         if known.commissioned:
-            self._schedule(known, 0.0)
-        elif device.state == Life.DISCOVERED:
-            self._to_commission.append(device.neuron_id)
-        return known
+            last = device.last_contact if known.life is Life.OPERATING else None
+            self._agenda.put(known, 0.0 if last is None else last + self.plan.visit_every)
+        elif known.life is Life.DISCOVERED:
+            self._to_commission.append(known)
 
-    # --- commissioning --------------------------------------------------------------------
+    # --- looking for devices ----------------------------------------------------------------
+
+    def _ask(self, task: Task, now: float) -> None:
+        if task.searcher is None:
+            asked = Query(task.ask, self.plan)
+            self._begin(asked, partial(self._queried, task, asked), now)
+            return
+        known = self.devices[task.searcher]
+        try:
+            client = known.client(self._keys.omak(task.searcher), self._sink)
+        except StoreError:
+            raise
+        except OsgpError:
+            self.finder.failed(task)
+            return
+        talk = self._talk(known, client.search(task.ask, self.plan.idle_minutes))
+        self._begin(talk, partial(self._searched, task, known, talk), now)
+
+    def _queried(self, task: Task, asked: Query, now: float) -> None:
+        self._take_in(task, list(asked.found.values()), now)
+        for neuron_id in asked.doubles:
+            self._duplicate(neuron_id, now)
+        self._notices.append(QueryDone(now, asked.ask.range, len(asked.found)))
+
+    def _searched(self, task: Task, known: KnownDevice, talk: Conversation, now: float) -> None:
+        outcome = _outcome(talk)
+        if outcome.error is not None:
+            log.info("search failed", searcher=known.name, reason=str(outcome.error))
+            known.forget_session()
+            self.finder.failed(task)
+            return
+        known.searched(now, self._sink)
+        self._take_in(task, [Found.of_search(device) for device in outcome.value], now)
+        self._notices.append(Searched(now, known.device.neuron_id, len(outcome.value)))
+
+    def _take_in(self, task: Task, found: list[Found], now: float) -> None:
+        """Who has answered since the cycle began, and was taken in then, is no news."""
+        asker = task.searcher or self.network.root
+        new = 0
+        for each in found:
+            self.network.measure(asker, each, task.ask.carrier, now)
+            if task.sought == each.neuron_id:
+                self.finder.drop(each.neuron_id)
+            if each.neuron_id not in self._heard:
+                new += self._found(each, now)
+        self.finder.answered(task, len(found), new)
+
+    def _found(self, found: Found, now: float) -> bool:
+        """Whether the device is going to be commissioned."""
+        known = self.roster.meet(found.neuron_id, found.program_id, now)
+        if known is None or known.life is Life.DECOMMISSIONED:
+            return False
+        if found.member and known.commissioned:
+            if known.failures:
+                self._agenda.put(known, now)
+            return False
+        self._heard.add(found.neuron_id)
+        self._notices.append(Discovered(now, found.neuron_id, found.outward_db, found.inward_db))
+        if known.commissioned:
+            known.doubted = True
+            self._agenda.put(known, now)
+            return False
+        self._to_commission.append(known)
+        return True
+
+    def _duplicate(self, neuron_id: bytes, now: float) -> None:
+        log.warning("duplicate id", device=neuron_id.hex())
+        self._notices.append(DuplicateId(now, neuron_id))
+
+    # --- commissioning and removal ----------------------------------------------------------
 
     def _commission(self, known: KnownDevice, key: KeyLike) -> tuple[Conversation, Finish]:
-        address = known.address if known.device.node else self._addresses.take()
+        address = self.roster.address_for(known)
         known.assign(self.plan.domain, address, self._sink)
         entry = DomainEntry(self.plan.domain, address.subnet, address.node)
-        via = partial(self._outgoing, NeuronId(known.device.neuron_id))
-        talk = Conversation(commission(entry), via, self._clock)
+        talk = self._talk(known, _registered(entry), by_id=True)
         return talk, partial(self._commissioned, known)
 
     def _commissioned(self, known: KnownDevice, talk: Conversation, now: float) -> None:
-        error = _outcome(talk).error
-        if error is not None:
-            self._failed(known, error, talk.link, now)
+        outcome = _outcome(talk)
+        if outcome.error is not None:
+            self._failed(known, outcome.error, talk.link, now)
             return
-        known.happened(Happening.ADDRESSED, self._sink, commissioned_at=now, last_contact=now)
+        known.happened(
+            Happening.ADDRESSED,
+            self._sink,
+            commissioned_at=now,
+            last_contact=now,
+            phase=outcome.value,
+            searched_at=None,
+        )
         known.failures = 0
         self._notices.append(Commissioned(now, known.device.neuron_id, known.address))
-        self._schedule(known, now)
+        self._agenda.put(known, now)
+
+    def _remove(self, known: KnownDevice, now: float) -> None:
+        if known.dropped or known.life is Life.DECOMMISSIONED:
+            return
+        talk = self._talk(known, scripts.decommission(), by_id=True)
+        self._begin(talk, partial(self._removed, known, talk), now)
+
+    def _removed(self, known: KnownDevice, talk: Conversation, now: float) -> None:
+        error = _outcome(talk).error
+        if error is not None:
+            log.warning("removed without an answer", device=known.name, reason=str(error))
+        known.happened(Happening.REMOVED, self._sink)
+        self._forget(known.device.neuron_id, now)
+
+    def _forget(self, neuron_id: bytes, now: float) -> None:
+        self.finder.drop(neuron_id)
+        self.network.routes.forget(neuron_id)
+        self._notices.append(Removed(now, neuron_id))
 
     # --- visits ---------------------------------------------------------------------------
-
-    def _schedule(self, known: KnownDevice, at: float) -> None:
-        known.due = at
-        heapq.heappush(self._due, (at, next(self._order), known.device.neuron_id))
 
     def _visit(self, known: KnownDevice, key: KeyLike) -> tuple[Conversation, Finish]:
         visit = known.visit(key, self._sink, self._clock)
         return self._talk(known, visit.gather()), partial(self._gathered, known, visit)
-
-    def _talk(self, known: KnownDevice, script: Any) -> Conversation:
-        return Conversation(script, partial(self._outgoing, known.address), self._clock)
-
-    def _outgoing(self, destination: SubnetNode | NeuronId, apdu: bytes) -> Outgoing:
-        return Outgoing(
-            destination,
-            apdu,
-            Service.REQUEST,
-            retry=self.plan.retry,
-            timer_code=self.plan.timer_code,
-        )
 
     def _gathered(self, known: KnownDevice, visit: Visit, talk: Conversation, now: float) -> None:
         """Everything is read: store it, and only then let the device move its pointers."""
@@ -303,7 +376,7 @@ class Concentrator:
             self._failed(known, outcome.error, talk.link, now)
             return
         reading: Reading = outcome.value
-        self._sink.store(msgspec.structs.replace(reading, link=link_sample(talk.link, now)))
+        self._sink.store(msgspec.structs.replace(reading, link=talk.link.sample(now)))
         if reading.cursor is not None:
             known.cursor = reading.cursor
         acknowledging = self._talk(known, visit.acknowledge())
@@ -319,42 +392,45 @@ class Concentrator:
             log.warning("not acknowledged", device=known.name, reason=str(error))
         known.failures = 0
         known.happened(Happening.READ, self._sink, last_contact=now)
+        if known.doubted:
+            known.doubted = False
+            self._duplicate(known.device.neuron_id, now)
         self._notices.append(Visited(now, known.device.neuron_id, reading))
-        self._schedule(known, now + self.plan.visit_every)
+        self._agenda.put(known, now + self.plan.visit_every)
 
     def _failed(self, known: KnownDevice, error: OsgpError, link: LinkMeter, now: float) -> None:
         known.failures += 1
         log.warning("visit failed", device=known.name, reason=str(error), times=known.failures)
-        self._sink.store(Reading(known.device.neuron_id, now, link=link_sample(link, now)))
+        self._sink.store(Reading(known.device.neuron_id, now, link=link.sample(now)))
         self._notices.append(Failed(now, known.device.neuron_id, str(error)))
         known.forget_session()
         if isinstance(error, SecurityError) and known.commissioned:
             known.happened(Happening.UNVERIFIED, self._sink)
-        elif known.failures >= self.plan.lost_after:
+        elif isinstance(error, TransportError):
+            self._silent(known)
+        again = self.plan.back_off_after(known.failures)
+        stranger = not known.commissioned and known.failures >= self.plan.lost_after
+        self._agenda.put(known, now + (self.plan.search_every if stranger else again))
+
+    def _silent(self, known: KnownDevice) -> None:
+        """It is looked for after the second, fourth, eighth ... failure in a row."""
+        if known.doubted:
+            known.doubted = False
+            known.happened(Happening.FOUND_AGAIN, self._sink)
+            return
+        if known.failures >= self.plan.lost_after:
             known.happened(Happening.SILENT, self._sink)
-        self._schedule(known, now + self.plan.back_off_after(known.failures))
+        if known.failures > 1 and known.failures & (known.failures - 1) == 0:
+            self.finder.seek(known.device.neuron_id)
 
 
-def link_sample(link: LinkMeter, now: float) -> LinkSample:
-    return LinkSample(
-        now, link.requests, link.responses, link.retries, link.failures, link.margin_db
-    )
-
-
-def _member_of(config: NodeConfig, plan: Plan) -> NodeConfig:
-    """The concentrator's own place: its domain, and the discovery domain, from which it asks."""
-    config.domains = [
-        DomainEntry(plan.domain, plan.subnet, plan.node),
-        DomainEntry(DISCOVERY_DOMAIN, plan.subnet, plan.node),
-    ]
-    config.state = NodeState.CONFIGURED_ONLINE
-    return config
-
-
-def _over(activity: Activity) -> bool:
-    if isinstance(activity, Query):
-        return activity.done
-    return isinstance(activity, Conversation) and activity.outcome is not None
+def _registered(entry: DomainEntry) -> Exchange[int]:
+    """Commissions a device; its phase, 0 where it does not say."""
+    yield from scripts.commission(entry)
+    try:
+        return (yield from scripts.phase())
+    except TransportError:
+        return 0
 
 
 def _outcome(talk: Conversation) -> Outcome:

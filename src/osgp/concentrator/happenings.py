@@ -41,4 +41,26 @@ class Failed(msgspec.Struct, frozen=True):
     reason: str
 
 
-Notice = QueryDone | Discovered | Commissioned | Visited | Failed
+class Searched(msgspec.Struct, frozen=True):
+    """A device has looked for others; `answers`: how many it heard."""
+
+    at: float
+    searcher: bytes
+    answers: int
+
+
+class DuplicateId(msgspec.Struct, frozen=True):
+    """Two devices say that they have this id: the registered one, and another."""
+
+    at: float
+    neuron_id: bytes
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """Decommissioned, or registered with another concentrator."""
+
+    at: float
+    neuron_id: bytes
+
+
+Notice = QueryDone | Discovered | Commissioned | Visited | Failed | Searched | DuplicateId | Removed

@@ -11,9 +11,8 @@ from osgp.lon import SubnetNode
 from osgp.security.omak import PlcScope
 from osgp.security.secret import KeyLike
 from osgp.security.suite import OmaClient
-from osgp.session import TableClient
 from osgp.session.reader import DeviceReader
-from osgp.topology import Happening, Life, after
+from osgp.topology import FieldClient, Happening, Life, after
 
 from .conversation import Clock
 from .sink import Cursor, Device, Sink
@@ -29,6 +28,8 @@ class KnownDevice:
         self.device, self.cursor = device, cursor
         self.failures = 0
         self.due: float | None = None
+        self.doubted = self.dropped = False
+        self._client: FieldClient | None = None
         self._reader: DeviceReader | None = None
 
     @property
@@ -58,28 +59,36 @@ class KnownDevice:
         self._update(sink, domain=domain, subnet=address.subnet, node=address.node)
 
     def save(self, sink: Sink) -> None:
-        sink.save_device(self.device)
+        if not self.dropped:
+            sink.save_device(self.device)
 
     def forget_session(self) -> None:
         """The next visit starts afresh: dimensions are read again."""
-        self._reader = None
+        self._reader = self._client = None
 
     def visit(self, key: KeyLike, sink: Sink, clock: Clock) -> Visit:
         """A visit that begins where the last one stopped."""
         first = self._reader is None
         if self._reader is None:
-            self._reader = DeviceReader(self._client(key, sink))
+            self._reader = DeviceReader(self.client(key, sink))
         return Visit(self.device.neuron_id, self._reader, self.cursor, clock, identify=first)
 
-    def _client(self, key: KeyLike, sink: Sink) -> TableClient:
-        scope = PlcScope(self.device.subnet, self.device.node)
-        stored = self.device.sequence.to_bytes(4, "big") if self.device.sequence else None
-        security = OmaClient(key, scope, restore=stored)
-        return TableClient(security, persist=partial(self._persist, sink))
+    def client(self, key: KeyLike, sink: Sink) -> FieldClient:
+        """The device's session, begun if there is none."""
+        if self._client is None:
+            scope = PlcScope(self.device.subnet, self.device.node)
+            stored = self.device.sequence.to_bytes(4, "big") if self.device.sequence else None
+            security = OmaClient(key, scope, restore=stored)
+            self._client = FieldClient(security, persist=partial(self._persist, sink))
+        return self._client
+
+    def searched(self, now: float, sink: Sink) -> None:
+        """It has looked for others."""
+        self._update(sink, searched_at=now)
 
     def _persist(self, sink: Sink, state: bytes) -> None:
         self._update(sink, sequence=int.from_bytes(state, "big"))
 
     def _update(self, sink: Sink, **changes: Any) -> None:
         self.device = msgspec.structs.replace(self.device, **changes)
-        sink.save_device(self.device)
+        self.save(sink)

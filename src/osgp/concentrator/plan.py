@@ -17,8 +17,8 @@ class Plan(msgspec.Struct, frozen=True):
     `quest`: devices asked, at most, whether they hear one that does not answer any more.
     `strangers`: devices, at most, that answered but cannot be commissioned.
     `adopt_after`: a device registered elsewhere is taken over after this long without contact.
-    `frame_time`: what the longest frame takes with access to the medium; `hop_retry`: further
-    tries of every hop of a chain.
+    `frame_time`: what a long frame takes with access to the medium; `hop_retry`: further tries on
+    one link of a chain.
     """
 
     domain: bytes = b"\x4f\x53\x47"
@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
     strangers: int = 64
     adopt_after: float = 26 * 3600.0
     frame_time: float = 0.25
-    hop_retry: int = 3
+    hop_retry: int = 5
 
     @property
     def idle_minutes(self) -> int:

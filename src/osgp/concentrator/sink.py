@@ -7,9 +7,12 @@ Times are seconds since 1970-01-01 UTC. A device is named by its 6-byte neuron i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
+
+from osgp.topology import LinkRecord, RouteRecord
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -27,6 +30,10 @@ class Device(msgspec.Struct, frozen=True):
     sequence: int = 0
     """Next sequence number of the session; stored ahead of use, so that none is used twice."""
     identity: str = ""
+    phase: int = 0
+    """0 unknown, 1..6 for 0, 60, ... 300 degrees."""
+    searched_at: float | None = None
+    """When it last looked for devices that the concentrator cannot hear."""
 
 
 class TableImage(msgspec.Struct, frozen=True):
@@ -139,3 +146,13 @@ class Sink(Protocol):
     def cursor(self, neuron_id: bytes) -> Cursor: ...
 
     def store(self, reading: Reading) -> None: ...
+
+
+class TopologyStore(Protocol):
+    """Where a concentrator keeps what it learnt about its network. Methods may raise StoreError."""
+
+    def links(self) -> list[LinkRecord]: ...
+
+    def routes(self) -> list[RouteRecord]: ...
+
+    def save_topology(self, links: Sequence[LinkRecord], routes: Sequence[RouteRecord]) -> None: ...

@@ -70,6 +70,8 @@ devices: Final = Table(
     Column("last_contact", Double),
     _value("sequence", BigInteger),
     _value("identity", Text),
+    Column("phase", Integer, nullable=False, server_default="0"),
+    Column("searched_at", Double),
     UniqueConstraint("neuron_id"),
 )
 
@@ -153,6 +155,29 @@ cursors: Final = _clustered(
     _value("read_at", Double),
 )
 """`read_at` of the reading that set it: an older reading stored again does not move it back."""
+
+links: Final = Table(
+    "links",
+    metadata,
+    _key("one", LargeBinary),
+    _key("other", LargeBinary),
+    _key("carrier", Integer),
+    Column("forth_db", Double),
+    Column("back_db", Double),
+    _value("successes", Double),
+    _value("failures", Double),
+    _value("at", Double),
+    sqlite_with_rowid=False,
+)
+"""Nodes by neuron id: concentrators are among them, and they are no devices."""
+
+routes: Final = _clustered(
+    "routes",
+    _value("hops", LargeBinary),
+    _value("carriers", LargeBinary),
+    _value("changed_at", Double),
+)
+"""The chain to each device: neuron ids of its repeaters, 6 bytes each; a byte for each link."""
 
 runs: Final = Table(
     "runs",

@@ -1,16 +1,15 @@
 """The store: keeps readings for good, each of them whole or not at all, and once.
 
-`Store` is the head-end's `osgp.concentrator.sink.Sink`. A record whose key is there already is left
-out; if it also says something else than the stored one, the stored one stays, and the refusal is
-counted and logged.
+`Store` is the head-end's `Sink` and `TopologyStore` (`osgp.concentrator.sink`). A record whose key
+is there already is left out; if it also says something else than the stored one, the stored one
+stays, and the refusal is counted and logged.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,15 +28,14 @@ from osgp.headend.database import (
     parse_url,
     place_of,
     upsert,
-    writing,
 )
 from osgp.headend.rows import KINDS, Kind, Row, check_time, pack_channels
 from osgp.headend.schema import cursors, devices, meta, profile_channels, runs
-from osgp.headend.summaries import Summaries
+from osgp.headend.topology import Topology
 
 log = structlog.get_logger(__name__)
 
-_DEVICE_TIMES: Final = ("first_seen", "commissioned_at", "last_contact")
+_DEVICE_TIMES: Final = ("first_seen", "commissioned_at", "last_contact", "searched_at")
 
 
 def open_store(url: str, *, create: bool = True, clock: Callable[[], float] = time.time) -> Store:
@@ -57,7 +55,7 @@ def open_store(url: str, *, create: bool = True, clock: Callable[[], float] = ti
     return store
 
 
-class Store(Summaries):
+class Store(Topology):
     """Use `open_store`. A context manager; every method may raise StoreError.
 
     `conflicts` counts records kept out since opening because the store has something else under
@@ -87,11 +85,6 @@ class Store(Summaries):
         """Lets go of the database; closing twice is once."""
         self._closed = True
         self._engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._open(), writing(self._engine) as connection:
-            yield connection
 
     def sign(self) -> None:
         """Notes in a new store which version of osgp made it."""

@@ -37,7 +37,7 @@ from osgp.repeating import Repeater
 from osgp.security.omak import ENCRYPTED, PLAIN, PlcScope
 from osgp.security.suite import OmaServer
 from osgp.session.server import TableServer
-from osgp.topology import Responder
+from osgp.topology.agent import Agent, registered_in
 from osgp.topology.atm import MESSAGE_CODE
 
 NODE_CELL: Final = "node"
@@ -58,13 +58,12 @@ class VirtualMeter:
         self._rng = rng
         self.parts = Parts(profile, nvm, now)
         self.tables = MeterTables(self.parts)
-        self._responder = Responder(profile.neuron_id, profile.program_id)
         self._answers: dict[int, Answer] = {
             PLAIN: self._serve,
             ENCRYPTED: self._serve,
-            MESSAGE_CODE: self._answer_query,
+            MESSAGE_CODE: self._answer_atm,
         }
-        self._start()
+        self._start(now)
         self.parts.run(now)
         nvm.commit()
         nvm.sync()
@@ -121,12 +120,12 @@ class VirtualMeter:
     @property
     def address(self) -> SubnetNode | None:
         """Its place in the domain; None while it has none."""
-        entry = self._membership()
+        entry = registered_in(self.stack.config)
         return entry.address if entry is not None else None
 
     # --- communication -----------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, now: float) -> None:
         """Bring up what does not survive a power cut from what does."""
         stored = self.nvm.get(NODE_CELL)
         config = _factory(self.profile) if stored is None else NodeConfig.from_bytes(stored)
@@ -138,18 +137,13 @@ class VirtualMeter:
             self.profile.omak, PlcScope(0, 0), restore=self.nvm.get(SEQUENCE_CELL)
         )
         self._server = TableServer(self._security, self.tables)
+        self.agent = Agent(self.stack, self._security, now)
         self.parts.link.sequence = lambda: self._security.last
         self._take_address()
 
-    def _membership(self) -> DomainEntry | None:
-        config = self.stack.config
-        if not config.configured:
-            return None
-        return next((entry for entry in config.domains if entry.valid), None)
-
     def _take_address(self) -> SubnetNode:
         """Digests and ET04 follow the address; 0/0 while there is none."""
-        entry = self._membership()
+        entry = registered_in(self.stack.config)
         address = SubnetNode(0, 0) if entry is None else entry.address
         self._security.scope = PlcScope(address.subnet, address.node)
         link = self.parts.link
@@ -161,14 +155,14 @@ class VirtualMeter:
         before = self.parts.restarts
         self.parts.run(now)
         if self.parts.restarts != before:
-            self._start()
+            self._start(now)
 
     def _handle_events(self, now: float) -> None:
         while (event := self.stack.next_event()) is not None:
             self._handle(event, now)
 
     def _handle(self, event: Event, now: float) -> None:
-        if self.repeater.on_event(event, now):
+        if self.repeater.on_event(event, now) or self.agent.on_event(event, now):
             return
         match event:
             case Received():
@@ -176,7 +170,7 @@ class VirtualMeter:
             case ConfigChanged():
                 self._configured(now)
             case ResetRequested():
-                self._start()
+                self._start(now)
 
     def _received(self, message: Received, now: float) -> None:
         self.parts.link.margin = message.margin_db
@@ -189,20 +183,29 @@ class VirtualMeter:
             self.stack.respond(message.token, answer, now)
 
     def _serve(self, message: Received, now: float) -> bytes | None:
+        before = self._security.last
         response = self._server.receive(message.apdu, now)
+        if self._security.last != before:
+            self.agent.contacted(now)
+        self._keep_sequence()
+        return response
+
+    def _answer_atm(self, message: Received, now: float) -> bytes | None:
+        response = self.agent.answer(message, now)
+        self._keep_sequence()
+        return response
+
+    def _keep_sequence(self) -> None:
         if self._security.must_persist:
             self.nvm.put(SEQUENCE_CELL, self._security.export_state())
         self.nvm.commit()
-        return response
-
-    def _answer_query(self, message: Received, now: float) -> bytes | None:
-        registered = self._membership() is not None
-        return self._responder.answer(message.apdu, message.margin_db, registered)
 
     def _configured(self, now: float) -> None:
         """Network management changed something: keep it before the answer leaves."""
         link = self.parts.link
         before = SubnetNode(link.subnet, link.node)
+        self.agent.follow()
+        self.agent.contacted(now)
         self.nvm.put(NODE_CELL, self.stack.config.to_bytes())
         if self._take_address() != before:
             self.parts.reprogrammed(now)

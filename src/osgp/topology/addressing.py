@@ -13,13 +13,17 @@ NODES = range(1, 127)
 
 
 class AddressPool:
-    """Gives every device an address of its own; `taken` ones are never given again."""
+    """Gives every device an address of its own; `taken` ones are never given again.
 
-    def __init__(self, taken: Iterable[SubnetNode] = ()) -> None:
+    `first`: the subnet to begin with. Concentrators in earshot of each other begin with different
+    ones: on the discovery domain, which they share, their devices are then told apart.
+    """
+
+    def __init__(self, taken: Iterable[SubnetNode] = (), first: int = SUBNETS[0]) -> None:
         self._taken = set(taken)
         self._free = (
             address
-            for subnet in SUBNETS
+            for subnet in (*range(first, SUBNETS.stop), *range(SUBNETS.start, first))
             for node in NODES
             if (address := SubnetNode(subnet, node)) not in self._taken
         )

@@ -1,11 +1,14 @@
 """Giving a discovered device its place in the domain (clause 4.4).
 
 The device is addressed by its neuron id. It joins the domain without a key on the line: its OMAK
-was put into it at the factory and given to the utility. Then it goes online.
+was put into it at the factory and given to the utility. Then it goes online, and tells its phase.
+That it is the device, and has its address, is proven by the first visit: the digests of its answers
+cover both.
 """
 
 from __future__ import annotations
 
+from osgp.errors import DecodeError, RemoteProtocolError
 from osgp.lon import nm
 from osgp.lon.config import DomainEntry, NodeState
 from osgp.session import Exchange, Send
@@ -22,3 +25,24 @@ def commission(entry: DomainEntry) -> Exchange[None]:
     nm.expect(nm.Code.EXPANDED, joined, sub=nm.Expanded.JOIN_DOMAIN)
     online = yield Send(nm.set_node_mode(nm.Mode.CHANGE_STATE, NodeState.CONFIGURED_ONLINE))
     nm.expect(nm.Code.SET_NODE_MODE, online)
+
+
+def phase() -> Exchange[int]:
+    """Which phase the device is on: 0 unknown, 1..6 for 0, 60, ... 300 degrees.
+
+    0 also where it does not say. Raises TransportError where it is silent.
+    """
+    answer = yield Send(nm.phase())
+    try:
+        return nm.parse_phase(answer)
+    except (DecodeError, RemoteProtocolError):
+        return 0
+
+
+def decommission() -> Exchange[None]:
+    """Makes the device unconfigured again; its key stays, and it may be discovered anew.
+
+    Raises RemoteProtocolError where it refuses, TransportError where it is silent.
+    """
+    answer = yield Send(nm.set_node_mode(nm.Mode.CHANGE_STATE, NodeState.UNCONFIGURED))
+    nm.expect(nm.Code.SET_NODE_MODE, answer)

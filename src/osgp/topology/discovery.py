@@ -1,13 +1,18 @@
 """Which hash ranges to ask for next: the concentrator's side of automatic discovery.
 
-A round begins with a fresh salt and covers all hashes in a few ranges. What an answer count means:
+A round begins with a fresh salt and covers all hashes in a few ranges, all on one carrier; the next
+round takes the other one. What an answer count means:
 
     silence       the range is empty, or all answers collided: ask again, then it is done
     a few         those were found and will keep quiet from now on: ask again for the rest
     a crowd       too many answer at once and most are lost: split the range
+    nobody new    those who answer do not get quiet by being found: counts as silence
 
-A round ends when no range is left. Rounds go on until `CALM_ROUNDS` of them in a row found nobody,
+A round ends when no range is left. Rounds go on until `calm_rounds` of them in a row found nobody,
 so that two devices whose answers always collided meet other neighbours under another salt.
+
+It ends: only a query that brought somebody new is followed by more than `silences` others, and
+whoever registers devices takes no more of them than its network can have.
 """
 
 from __future__ import annotations
@@ -18,7 +23,8 @@ from enum import Enum, auto
 
 import msgspec
 
-from .atm import EVERYBODY, HashRange
+from .atm import EVERYBODY, HashRange, alone
+from .links import Carrier
 
 SILENCES_NEEDED = 2
 CALM_ROUNDS = 2
@@ -34,18 +40,38 @@ class Turnout(Enum):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A query to send: who in `range`, hashed with `salt`?"""
+    """A query to send: who in `range`, hashed with `salt`? `members`: registered ones too."""
 
     salt: int
     range: HashRange
     silences: int = 0
+    carrier: Carrier = Carrier.PRIMARY
+    members: bool = False
+
+
+def ask_for(neuron_id: bytes, rng: random.Random, carrier: Carrier = Carrier.PRIMARY) -> Ask:
+    """A query for one device, also if it is registered."""
+    salt = rng.getrandbits(16)
+    return Ask(salt, alone(neuron_id, salt), carrier=carrier, members=True)
 
 
 class Discovery:
-    """Plans queries; `ranges` and `crowd` fit the expected number of devices to the medium."""
+    """Plans queries; `ranges` and `crowd` fit the expected number of devices to the medium.
 
-    def __init__(self, rng: random.Random, *, ranges: int = 8, crowd: int = 6) -> None:
+    `silences`: how often a silent range is asked. `calm_rounds`: see above.
+    """
+
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        ranges: int = 8,
+        crowd: int = 6,
+        silences: int = SILENCES_NEEDED,
+        calm_rounds: int = CALM_ROUNDS,
+    ) -> None:
         self._rng, self._ranges, self._crowd = rng, ranges, crowd
+        self._silences, self._calm_rounds = silences, calm_rounds
         self._queue: deque[Ask] = deque()
         self._found = 0
         self._calm = 0
@@ -54,7 +80,7 @@ class Discovery:
     @property
     def settled(self) -> bool:
         """Whether enough rounds in a row found nobody."""
-        return not self._queue and self._calm >= CALM_ROUNDS
+        return not self._queue and self._calm >= self._calm_rounds
 
     def restart(self) -> None:
         """Looks again: after an hour, or when somebody announced himself."""
@@ -66,10 +92,12 @@ class Discovery:
             self._begin_round()
         return self._queue.popleft() if self._queue else None
 
-    def answered(self, ask: Ask, answers: int) -> None:
-        """What came of a query: `answers` devices were understood."""
-        self._found += answers
-        follow_up = self._follow_up(ask, self._turnout(answers))
+    def answered(self, ask: Ask, answers: int, new: int | None = None) -> None:
+        """What came of a query: `answers` devices were understood, `new` of them (all, if None)
+        are going to be registered, and then keep quiet."""
+        new = answers if new is None else new
+        self._found += new
+        follow_up = self._follow_up(ask, self._turnout(answers if new else 0))
         self._queue.extendleft(reversed(follow_up))
         if not self._queue:
             self._end_round()
@@ -80,21 +108,23 @@ class Discovery:
         return Turnout.CROWD if answers >= self._crowd else Turnout.FEW
 
     def _follow_up(self, ask: Ask, turnout: Turnout) -> list[Ask]:
+        again = msgspec.structs.replace
         match turnout:
-            case Turnout.SILENCE if ask.silences + 1 < SILENCES_NEEDED:
-                return [Ask(ask.salt, ask.range, ask.silences + 1)]
+            case Turnout.SILENCE if ask.silences + 1 < self._silences:
+                return [again(ask, silences=ask.silences + 1)]
             case Turnout.SILENCE:
                 return []
             case Turnout.CROWD if ask.range.width > 1:
-                return [Ask(ask.salt, part) for part in ask.range.split(SPLIT)]
-        return [Ask(ask.salt, ask.range)]
+                return [again(ask, range=part, silences=0) for part in ask.range.split(SPLIT)]
+        return [again(ask, silences=0)]
 
     def _begin_round(self) -> None:
         self.rounds += 1
         self._found = 0
         salt = self._rng.getrandbits(16)
         parts = self._ranges if self.rounds == 1 else 1
-        self._queue.extend(Ask(salt, part) for part in EVERYBODY.split(parts))
+        carrier = Carrier.PRIMARY if self.rounds % 2 else Carrier.SECONDARY
+        self._queue.extend(Ask(salt, part, carrier=carrier) for part in EVERYBODY.split(parts))
 
     def _end_round(self) -> None:
         self._calm = self._calm + 1 if self._found == 0 else 0

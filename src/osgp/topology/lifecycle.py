@@ -1,10 +1,14 @@
 """The life of a metering device as its concentrator sees it (clause 4.2).
 
+Manufactured and installed are what a device is before anybody hears of it. Its own evidence of what
+follows is ET04: subnet and node (ET04.10 and .11) are not 0 from COMMISSIONED on.
+
 DISCOVERED    it answered a query and is registered nowhere
 COMMISSIONED  it has an address, and has answered an authenticated request there
 OPERATING     it has been read
 LOST          it did not answer for long; it is still tried, and may come back
 REFUSED       its answers do not authenticate: the key is wrong, or it is not the device
+DECOMMISSIONED  it was removed on purpose, and is not taken back until somebody admits it
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ class Life(StrEnum):
     OPERATING = "operating"
     LOST = "lost"
     REFUSED = "refused"
+    DECOMMISSIONED = "decommissioned"
 
 
 class Happening(StrEnum):
@@ -28,7 +33,11 @@ class Happening(StrEnum):
     SILENT = "silent"
     UNVERIFIED = "unverified"
     FOUND_AGAIN = "found again"
+    REMOVED = "removed"
+    ADMITTED = "admitted"
 
+
+_PRESENT = (Life.DISCOVERED, Life.COMMISSIONED, Life.OPERATING, Life.LOST, Life.REFUSED)
 
 TRANSITIONS: dict[tuple[Life, Happening], Life] = {
     (Life.DISCOVERED, Happening.ADDRESSED): Life.COMMISSIONED,
@@ -46,7 +55,10 @@ TRANSITIONS: dict[tuple[Life, Happening], Life] = {
     (Life.REFUSED, Happening.READ): Life.OPERATING,
     (Life.REFUSED, Happening.SILENT): Life.REFUSED,
     (Life.REFUSED, Happening.UNVERIFIED): Life.REFUSED,
-} | {(life, Happening.FOUND_AGAIN): Life.DISCOVERED for life in Life}
+    (Life.DECOMMISSIONED, Happening.ADMITTED): Life.DISCOVERED,
+}
+TRANSITIONS |= {(life, Happening.FOUND_AGAIN): Life.DISCOVERED for life in _PRESENT}
+TRANSITIONS |= {(life, Happening.REMOVED): Life.DECOMMISSIONED for life in _PRESENT}
 
 
 def after(life: Life, happening: Happening) -> Life:

@@ -1,0 +1,66 @@
+"""Links and chains of one concentrator's network, and what is kept of them over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from osgp.topology import Carrier, LinkRecord, Links, RouteRecord, Routes
+
+from .query import Found
+from .roster import Roster
+from .sink import TopologyStore
+
+
+class Unkept:
+    """A topology store that forgets."""
+
+    def links(self) -> list[LinkRecord]:
+        return []
+
+    def routes(self) -> list[RouteRecord]:
+        return []
+
+    def save_topology(self, links: Sequence[LinkRecord], routes: Sequence[RouteRecord]) -> None:
+        """Nothing is kept."""
+
+
+class Network:
+    """`root` is the concentrator's own neuron id."""
+
+    def __init__(self, root: bytes, roster: Roster, store: TopologyStore) -> None:
+        self.root, self.roster, self._store = root, roster, store
+        self.links = Links(store.links())
+        records = [each for each in store.routes() if each.neuron_id in roster.devices]
+        self.routes = Routes(root, self.links, roster.repeats, records)
+
+    def save(self) -> None:
+        """Keeps what changed. Raises StoreError."""
+        links, routes = self.links.changed(), self.routes.changed()
+        if links or routes:
+            self._store.save_topology(links, routes)
+
+    def measure(self, asker: bytes, found: Found, carrier: Carrier, now: float) -> None:
+        """Takes in how a device that answered `asker` and the asker heard each other.
+
+        Only of devices that are known or may become so: anybody can make up ids.
+        """
+        neuron_id = found.neuron_id
+        known = neuron_id in self.roster.devices or self.roster.has_room
+        if known and neuron_id != self.root:
+            self.links.heard(asker, neuron_id, carrier, found.outward_db, now)
+            self.links.heard(neuron_id, asker, carrier, found.inward_db, now)
+
+    def hops_to(self, neuron_id: bytes) -> int:
+        """Repeaters on the way to a device; 0 also where none was used yet."""
+        route = self.routes.current(neuron_id)
+        return len(route.hops) if route is not None else 0
+
+    def strength_of(self, neuron_id: bytes) -> float:
+        """Margin (dB) of the last link to a device; 0 where nothing is known."""
+        route = self.routes.current(neuron_id)
+        if route is None:
+            return 0.0
+        key = route.links(self.root, neuron_id)[-1]
+        record = self.links.get(key.one, key.other, key.carrier)
+        strength = record.strength_db if record is not None else None
+        return 0.0 if strength is None else strength
