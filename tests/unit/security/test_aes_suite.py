@@ -14,14 +14,15 @@ from osgp.errors import (
     SecurityError,
 )
 from osgp.security import management
-from osgp.security.aes_client import AesClient, ClientPolicy, DomainWish
-from osgp.security.aes_device import AesServer, Limits, next_version
+from osgp.security.aes_client import AesClient, ClientPolicy, ClientState, DomainWish
+from osgp.security.aes_device import AesServer, DeviceState, Limits, next_version
 from osgp.security.broadcast import BroadcastSender, DomainKey
 from osgp.security.guard import EventKind
+from osgp.security.handshake import LongTermKey
 from osgp.security.profile import AUTHENTICATION_FAILURE, Mode
 from osgp.security.suite import Outcome
 
-from .aes_world import BODY, CONCENTRATOR, READ, UTILITY_KEY, World
+from .aes_world import BODY, CONCENTRATOR, DEVICE, FACTORY_KEY, READ, UTILITY_KEY, World
 
 DOMAIN = DomainKey(1, b"domain", b"D" * 16)
 
@@ -89,6 +90,46 @@ def test_short_term_key_renewal_keeps_the_old_channel_until_the_new_is_proven() 
     assert world.executed == [old]
     assert world.read() == BODY
     assert world.device.open_request(old).outcome is Outcome.BAD_DIGEST
+
+
+def test_a_superseded_channel_stays_closed_after_a_power_cut() -> None:
+    world = World().commissioned()
+    old = world.client.seal_request(READ)
+    world.client.want_channel()
+    world.work()
+    world.cut_device()
+    assert world.deliver(old) == AUTHENTICATION_FAILURE
+    assert world.read() == BODY
+
+
+def test_a_new_channel_is_used_before_the_next_is_begun() -> None:
+    world = World().commissioned()
+    world.client.want_channel()
+    for _ in range(2):
+        message = world.client.work()
+        assert message is not None
+        world.answer(world.deliver(message))
+    world.client.want_channel()
+    codes = []
+    while (message := world.client.work()) is not None:
+        codes.append(message[:2])
+        world.answer(world.deliver(message))
+    assert [code[:1] for code in codes] == [b"\x10", b"\x12", b"\x12", b"\x10"]
+    assert codes[1:3] == [b"\x12\1", b"\x12\3"]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("held", [0, 1])
+def test_whichever_long_term_key_the_device_holds_is_found(delivered: bool, held: int) -> None:
+    """The concentrator's memory of what it delivered may be wrong either way."""
+    older, newer = LongTermKey(0, FACTORY_KEY), LongTermKey(1, UTILITY_KEY)
+    world = World()
+    state = ClientState(DEVICE, older, next_long_term=newer, next_delivered=delivered)
+    world.client = AesClient(state, CONCENTRATOR, world.entropy)
+    world.device = AesServer(DeviceState(DEVICE, (older, newer)[held]), world.entropy)
+    world.work()
+    assert world.client.key_version == 1
+    assert world.read() == BODY
 
 
 def test_long_term_key_update() -> None:

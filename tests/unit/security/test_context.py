@@ -143,19 +143,20 @@ def test_old_numbers_are_refused_with_an_authenticated_error() -> None:
         client.open_response(second, refused.reply)
 
 
-def test_the_client_never_goes_back() -> None:
+def test_the_client_goes_forward_with_an_error_and_never_back() -> None:
     client, device = pair()
-    stale = client.seal_request(READ)
-    device.open_request(stale)
-    refused = device.open_request(client.seal_request(READ)[:0] + stale[:-1] + stale[-1:])
-    assert refused.outcome is Outcome.REPEATED
-    late = ClientContext(msgspec.structs.replace(STATE, number=500), deque(), 1000)
-    sealed = late.seal_request(READ)
+    first, second, _ = (client.seal_request(READ) for _ in range(3))
+    device.open_request(second)
+    behind = device.open_request(first).reply
+    assert behind is not None
+    client.open_response(first, behind)
+    ahead = client.seal_request(READ)
+    assert ahead[1:5] == (4).to_bytes(4, "big")
     device.number.advance(600)
-    error = device.open_request(sealed).reply
+    error = device.open_request(ahead).reply
     assert error is not None
-    late.open_response(sealed, error)
-    assert late.seal_request(READ)[1:5] == (601).to_bytes(4, "big")
+    client.open_response(ahead, error)
+    assert client.seal_request(READ)[1:5] == (601).to_bytes(4, "big")
 
 
 def test_a_gap_of_any_size_is_accepted() -> None:

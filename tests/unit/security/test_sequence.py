@@ -121,6 +121,17 @@ def test_forward_numbers_survive_power_cuts() -> None:
             stored = sender.export()
 
 
+def test_forward_numbers_are_reserved_before_they_are_reached() -> None:
+    """A cut between executing a request and writing the state must not let it in again."""
+    number = ForwardNumber()
+    stored = number.export()
+    for step in range(1, 500):
+        assert number.accept(step)
+        assert not ForwardNumber(stored).accept(step)
+        if number.must_persist:
+            stored = number.export()
+
+
 def test_forward_numbers_end() -> None:
     number = ForwardNumber(TOP - 2)
     assert [number.take(), number.take()] == [TOP - 1, TOP]
