@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from osgp.cli.conformance import served
+from osgp.export.pages import DIRECTORY
+from osgp.export.pages import pages as declared_pages
 from tools.imports import mermaid
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -28,22 +31,38 @@ def filled(text: str, blocks: dict[str, Callable[[], str]]) -> str:
 
 
 def stale() -> list[Path]:
-    """Pages that are not what they should be."""
-    return [path for path, wanted in pages() if path.read_text(encoding="utf-8") != wanted]
+    """Pages that are not what they should be, and those that nothing makes any more."""
+    made = pages()
+    return [path for path, wanted in made if _text(path) != wanted] + abandoned(made)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def pages() -> list[tuple[Path, str]]:
     """Every page with generated parts, and what it should be."""
-    return [
+    with_blocks = [
         (DOCS / name, filled((DOCS / name).read_text(encoding="utf-8"), blocks))
         for name, blocks in BLOCKS.items()
     ]
+    return with_blocks + [(DOCS / name, text) for name, text in declared_pages(served()).items()]
+
+
+def abandoned(made: list[tuple[Path, str]]) -> list[Path]:
+    """Pages of declarations that are gone."""
+    wanted = {path for path, _ in made}
+    return sorted(path for path in (DOCS / DIRECTORY).glob("*.md") if path not in wanted)
 
 
 def main() -> int:
     if "--check" in sys.argv:
         return 1 if stale() else 0
-    for path, wanted in pages():
+    made = pages()
+    for path in abandoned(made):
+        path.unlink()
+    for path, wanted in made:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted, encoding="utf-8")
     return 0
 

@@ -133,10 +133,10 @@ def print_json(value: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def console() -> Console:
+def console(pipe_width: int = PIPE_WIDTH) -> Console:
     """For tables: as wide as the terminal, or wide enough in a pipe."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    return found if found.is_terminal else Console(highlight=False, width=pipe_width)
 
 
 def grid(*headings: str) -> Table:

@@ -17,9 +17,10 @@ from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
 from . import (
-    conformance,
     call,
+    conformance,
     decode,
+    dissect,
     dump,
     encode,
     events,
@@ -59,6 +60,8 @@ COMMANDS = (
     tables,
     decode,
     encode,
+    dissect,
+    conformance,
 )
 """Modules of commands, in the order of `osgp --help`; each has `register(app)`."""
 

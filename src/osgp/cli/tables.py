@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,8 +180,8 @@ def _show(declaration: Declaration, firmware: str | None) -> None:
     for line in _heading(declaration, described.size):
         out.print(line)
     out.print(_fields(described.rows, str(declaration.info.source)))
-    if any(_cell(row, "offset").strip("(").startswith("+") for row in described.rows):
-        out.print(Text("+ counts from the beginning of the record around the field", style="dim"))
+    for remark in _remarks(described.rows):
+        out.print(Text(remark, style="dim"))
     response = response_of(declaration)
     if response is not None:
         answer = describe(response, firmware_of(firmware), declaration.info.source)
@@ -213,6 +214,15 @@ def _fields(rows: tuple[Row, ...], source: str) -> RichTable:
             *cells, style="dim" if row.path.rpartition(".")[2].startswith("reserved") else ""
         )
     return table
+
+
+def _remarks(rows: tuple[Row, ...]) -> Iterator[str]:
+    """What the offsets of these rows need explained."""
+    offsets = [_cell(row, "offset") for row in rows]
+    if any(offset.strip("(").startswith("+") for offset in offsets):
+        yield "+ counts from the beginning of the record around the field"
+    if any("end(" in offset or "size(" in offset for offset in offsets):
+        yield "size(x) is the size of x, end(x) its offset plus size"
 
 
 _ALWAYS = ("offset", "field", "type", "meaning")
