@@ -26,12 +26,17 @@ def pack(messages: Sequence[bytes], block_size: int = 144) -> Octets:
     Zero blocks at the end change a digest, so all messages must need the same number of blocks;
     LocalProtocolError otherwise.
     """
-    blocks = {-(-len(message) // block_size) for message in messages}
+    sizes = set(map(len, messages))
+    blocks = {-(-size // block_size) for size in sizes}
     if len(blocks) > 1:
         raise LocalProtocolError("messages of one batch have the same number of blocks")
     width = max(blocks, default=0) * block_size
-    joined = b"".join(message.ljust(width, b"\0") for message in messages)
-    return np.frombuffer(joined, np.uint8).reshape(len(messages), width)
+    if len(sizes) > 1:
+        messages = [message.ljust(width, b"\0") for message in messages]
+    given = np.frombuffer(b"".join(messages), np.uint8).reshape(len(messages), -1 if sizes else 0)
+    packed = np.zeros((len(messages), width), np.uint8)
+    packed[:, : given.shape[1]] = given
+    return packed
 
 
 def digests(messages: Octets, keys: bytes | Octets) -> Octets:
@@ -53,16 +58,16 @@ def digests(messages: Octets, keys: bytes | Octets) -> Octets:
 
 def digest_many(messages: Sequence[bytes], keys: bytes | Sequence[bytes]) -> list[bytes]:
     """OMA digests in the order of `messages`, of any lengths; one key, or one per message."""
-    each = [keys] * len(messages) if isinstance(keys, bytes) else keys
-    sizes = {len(key) for key in each}
-    if len(each) != len(messages) or len(sizes) > 1 or not sizes <= {OMAK_SIZE, MEP_KEY_SIZE}:
-        raise LocalProtocolError("one key of 12 or 16 bytes, or one such key for each message")
+    size = _key_size(keys, len(messages))
     out = [b""] * len(messages)
-    for size in sizes:
-        for places in _by_blocks(messages, ROWS[size] * 8):
-            packed = pack([messages[i] for i in places], ROWS[size] * 8)
-            for i, digest in zip(places, digests(packed, _keys(keys, places)), strict=True):
-                out[i] = digest.tobytes()
+    for places in _by_blocks(messages, ROWS[size] * 8):
+        packed = pack([messages[i] for i in places], ROWS[size] * 8)
+        raw = digests(packed, _keys(keys, places)).tobytes()
+        found = [raw[at : at + DIGEST_SIZE] for at in range(0, len(raw), DIGEST_SIZE)]
+        if len(places) == len(out):
+            return found
+        for i, digest in zip(places, found, strict=True):
+            out[i] = digest
     return out
 
 
@@ -74,18 +79,30 @@ def verify_many(
     return np.array([a == b for a, b in zip(found, expected, strict=True)], np.bool_)
 
 
-def _keys(keys: bytes | Sequence[bytes], places: list[int]) -> bytes | Octets:
+def _keys(keys: bytes | Sequence[bytes], places: Sequence[int]) -> bytes | Octets:
     if isinstance(keys, bytes):
         return keys
     chosen = b"".join(keys[i] for i in places)
     return np.frombuffer(chosen, np.uint8).reshape(len(places), -1)
 
 
-def _by_blocks(messages: Sequence[bytes], block: int) -> list[list[int]]:
-    groups: dict[int, list[int]] = {}
-    for i, message in enumerate(messages):
-        groups.setdefault(-(-len(message) // block), []).append(i)
-    return list(groups.values())
+def _key_size(keys: bytes | Sequence[bytes], count: int) -> int:
+    """12 or 16; LocalProtocolError unless there is one such key, or as many as messages."""
+    sizes = {len(keys)} if isinstance(keys, bytes) else set(map(len, keys)) or {OMAK_SIZE}
+    if len(sizes) > 1 or not sizes <= {OMAK_SIZE, MEP_KEY_SIZE}:
+        raise LocalProtocolError("OSGP digest keys of one batch all have 12, or all have 16 bytes")
+    if not isinstance(keys, bytes) and len(keys) != count:
+        raise LocalProtocolError("one key, or one key for each message")
+    return sizes.pop()
+
+
+def _by_blocks(messages: Sequence[bytes], block: int) -> list[Sequence[int]]:
+    """Indices of the messages that need the same number of blocks."""
+    blocks = [-(-size // block) for size in map(len, messages)]
+    kinds = set(blocks)
+    if len(kinds) == 1:
+        return [range(len(messages))]
+    return [[i for i, n in enumerate(blocks) if n == kind] for kind in kinds]
 
 
 def _check(messages: Octets, keys: Octets) -> None:

@@ -118,6 +118,25 @@ def test_a_new_channel_is_used_before_the_next_is_begun() -> None:
     assert codes[1:3] == [b"\x12\1", b"\x12\3"]
 
 
+def test_a_device_set_back_in_time_is_refused_until_its_epochs_are_new() -> None:
+    world = World().commissioned()
+    past = world.device_memory
+    for _ in range(2):
+        world.client.want_channel()
+        world.work()
+    world.device = AesServer.restore(past, world.entropy)
+    world.client.want_channel()
+    world.client.abandon()
+    challenge = world.client.work()
+    assert challenge is not None
+    reply = world.deliver(challenge)
+    assert reply is not None
+    with pytest.raises(SecurityError):
+        world.client.answer(reply)
+    world.work()
+    assert world.read() == BODY
+
+
 @pytest.mark.parametrize("delivered", [True, False])
 @pytest.mark.parametrize("held", [0, 1])
 def test_whichever_long_term_key_the_device_holds_is_found(delivered: bool, held: int) -> None:
