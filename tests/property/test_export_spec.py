@@ -31,6 +31,7 @@ REGISTRIES: tuple[Any, ...] = (tables, procedures)
 DECLARATIONS: dict[str, Any] = {name: one[name] for one in REGISTRIES for name in one}
 each_declaration = pytest.mark.parametrize("name", DECLARATIONS)
 few = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(few, max_examples=80)
 
 
 def image(layout: Layout[Any], seed: int) -> tuple[Any, bytes]:
@@ -209,6 +210,7 @@ def check_offsets(layout: Layout[Any], found: list[Place]) -> None:
             assert resolved.bits == place.bits or place.bits is None
 
 
+@many
 @given(st.text(max_size=30))
 def test_no_name_breaks_the_resolver(text: str) -> None:
     layout = bind(tables["BT52"], NEWEST)
@@ -219,6 +221,7 @@ def test_no_name_breaks_the_resolver(text: str) -> None:
     assert 0 <= found.offset < 7
 
 
+@many
 @given(st.text(alphabet="BT61.data_sets[n]0 +-*/()max,=<>andornot%", max_size=60))
 def test_no_formula_breaks_the_notation(text: str) -> None:
     try:
@@ -276,6 +279,7 @@ _values = st.recursive(
 )
 
 
+@many
 @given(st.dictionaries(st.sampled_from(("EP16", "ET48", "BT23", "about", "XX")), _values))
 def test_no_overlay_breaks_the_loader(content: dict[str, Any]) -> None:
     before = {name: DECLARATIONS[name] for name in ("EP16", "ET48")}
@@ -307,6 +311,7 @@ def _inline(value: Any) -> str:
     return "'" + re.sub(r"[\x00-\x1f\x7f']", "", str(value)) + "'"
 
 
+@many
 @given(st.binary(max_size=40), st.sampled_from(sorted(TABLES)))
 def test_no_tree_breaks_the_builder(data: bytes, name: str) -> None:
     layout = tables[name].bind(NEWEST)

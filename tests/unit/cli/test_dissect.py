@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osgp.cli.layers import Dissector
@@ -163,6 +163,7 @@ def test_recorded_runs_have_no_malformed_layer() -> None:
     assert seen >= {"AuthPDU", "Repeating", "Repeating, failure", "Repeating, success"}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.booleans(), st.sampled_from((0, 1, 2, 0x10, 0x12, 0x4C, 0x4D)))
 def test_no_message_breaks_the_dissector(noise: bytes, answer: bool, code: int) -> None:
     dissector = Dissector()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osgp.errors import DecodeError
@@ -153,6 +153,7 @@ def test_damaged_files_are_refused(data: bytes) -> None:
         list(read(data))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 400), st.booleans())
 def test_no_file_breaks_the_reader(noise: bytes, place: int, classic: bool) -> None:
     whole = pcap(228, IP) if classic else capture(frames()[:2])
