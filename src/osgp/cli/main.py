@@ -17,6 +17,7 @@ from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
 from . import (
+    bridge,
     call,
     conformance,
     decode,
@@ -31,6 +32,7 @@ from . import (
     read,
     selfreads,
     tables,
+    top,
     up,
     write,
 )
@@ -48,10 +50,12 @@ app = typer.Typer(
 COMMANDS = (
     up,
     read,
+    top,
     profile,
     events,
     selfreads,
     mbus,
+    bridge,
     dump,
     write,
     call,

@@ -1,0 +1,1 @@
+"""`osgp bridge`: meters on local ports, to MQTT (Home Assistant), Prometheus and HTTP."""
