@@ -79,6 +79,9 @@ class ClientPolicy(msgspec.Struct, frozen=True):
     suites: tuple[int, ...] = PLC_SUITES
 
 
+DEFAULT_POLICY: Final = ClientPolicy()
+
+
 class AesClient:
     """Secures the exchanges with one device; `concentrator` is this side's id (6 bytes)."""
 
@@ -87,7 +90,7 @@ class AesClient:
         state: ClientState,
         concentrator: bytes,
         entropy: Entropy,
-        policy: ClientPolicy = ClientPolicy(),  # noqa: B008
+        policy: ClientPolicy = DEFAULT_POLICY,
     ) -> None:
         self._state, self._concentrator = state, concentrator
         self._entropy, self._policy = entropy, policy
@@ -107,7 +110,7 @@ class AesClient:
         stored: bytes,
         concentrator: bytes,
         entropy: Entropy,
-        policy: ClientPolicy = ClientPolicy(),  # noqa: B008
+        policy: ClientPolicy = DEFAULT_POLICY,
     ) -> AesClient:
         """From the bytes of `export_state`; DecodeError if they are none."""
         try:
@@ -125,6 +128,12 @@ class AesClient:
     def key_version(self) -> int:
         """Version of the long-term key that is proven; 0: still the factory key."""
         return self._state.long_term.version
+
+    @property
+    def domain_generation(self) -> int:
+        """Generation of the wanted domain key once the device has confirmed it; 0 until then."""
+        wish = self._state.domain
+        return wish.key.generation if wish is not None and self._state.domain_delivered else 0
 
     @property
     def must_persist(self) -> bool:

@@ -74,10 +74,15 @@ class Limits(msgspec.Struct, frozen=True):
     suites: tuple[int, ...] = PLC_SUITES
 
 
+DEFAULT_LIMITS: Final = Limits()
+
+
 class AesServer:
     """A device's power-line security once it knows AES; see `osgp.security.suite` for its use."""
 
-    def __init__(self, state: DeviceState, entropy: Entropy, limits: Limits = Limits()) -> None:  # noqa: B008
+    def __init__(
+        self, state: DeviceState, entropy: Entropy, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self._state, self._limits = state, limits
         self._events: Events = deque()
         self._lockout = Lockout(
@@ -91,7 +96,7 @@ class AesServer:
         self._dirty = False
 
     @classmethod
-    def restore(cls, stored: bytes, entropy: Entropy, limits: Limits = Limits()) -> AesServer:  # noqa: B008
+    def restore(cls, stored: bytes, entropy: Entropy, limits: Limits = DEFAULT_LIMITS) -> AesServer:
         """From the bytes of `export_state`; DecodeError if they are none."""
         try:
             return cls(msgspec.msgpack.decode(stored, type=DeviceState), entropy, limits)

@@ -17,7 +17,7 @@ import msgspec
 from osgp.errors import DecodeError
 from osgp.security import profile
 from osgp.security.aes import Entropy
-from osgp.security.aes_device import AesServer, Limits
+from osgp.security.aes_device import DEFAULT_LIMITS, AesServer, Limits
 from osgp.security.omak import ENCRYPTED, PLAIN, Scope
 from osgp.security.profile import Mode
 from osgp.security.secret import KeyLike
@@ -40,7 +40,7 @@ class PlcServer:
         omak: KeyLike,
         scope: Scope,
         entropy: Entropy,
-        limits: Limits = Limits(),  # noqa: B008
+        limits: Limits = DEFAULT_LIMITS,
     ) -> PlcServer:
         """From the bytes of `export_state`; DecodeError if they are none."""
         try:

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from osgp.errors import SecurityError
 from osgp.security import aes
-from osgp.security.aes_client import AesClient, ClientPolicy, ClientState
-from osgp.security.aes_device import AesServer, DeviceState, Limits
+from osgp.security.aes_client import DEFAULT_POLICY, AesClient, ClientPolicy, ClientState
+from osgp.security.aes_device import DEFAULT_LIMITS, AesServer, DeviceState, Limits
 from osgp.security.handshake import LongTermKey
-from osgp.security.suite import OpenedRequest, Outcome
+from osgp.security.suite import Outcome
 
 DEVICE = bytes.fromhex("0501020304a5")
 CONCENTRATOR = bytes.fromhex("0509080706c3")
@@ -31,8 +31,8 @@ class World:
         self,
         seed: int = 1,
         *,
-        limits: Limits = Limits(),  # noqa: B008
-        policy: ClientPolicy = ClientPolicy(),  # noqa: B008
+        limits: Limits = DEFAULT_LIMITS,
+        policy: ClientPolicy = DEFAULT_POLICY,
         device: bytes = DEVICE,
         factory_key: bytes = FACTORY_KEY,
     ) -> None:
@@ -114,10 +114,6 @@ class World:
         self.client.want_long_term_key(UTILITY_KEY)
         self.work()
         return self
-
-
-def opened(device: AesServer, message: bytes) -> OpenedRequest:
-    return device.open_request(message)
 
 
 @contextmanager

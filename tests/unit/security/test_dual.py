@@ -8,12 +8,12 @@ import pytest
 
 from osgp.errors import DecodeError
 from osgp.security.aes_client import AesClient, ClientState
-from osgp.security.aes_device import AesServer, DeviceState, Limits
+from osgp.security.aes_device import DEFAULT_LIMITS, AesServer, DeviceState, Limits
 from osgp.security.dual import PlcServer
 from osgp.security.handshake import LongTermKey
 from osgp.security.omak import PlcScope
 from osgp.security.profile import AUTHENTICATION_FAILURE, Mode
-from osgp.security.suite import OmaClient, OmaServer, Outcome
+from osgp.security.suite import ClientSecurity, OmaClient, OmaServer, Outcome, ServerSecurity
 
 from .aes_world import BODY, CONCENTRATOR, DEVICE, FACTORY_KEY, READ, UTILITY_KEY
 
@@ -21,7 +21,7 @@ OMAK, SCOPE = bytes(range(12)), PlcScope(1, 2)
 ENTROPY = random.Random(3).randbytes
 
 
-def device(limits: Limits = Limits()) -> PlcServer:  # noqa: B008
+def device(limits: Limits = DEFAULT_LIMITS) -> PlcServer:
     state = DeviceState(DEVICE, LongTermKey(0, FACTORY_KEY))
     return PlcServer(OmaServer(OMAK, SCOPE), AesServer(state, ENTROPY, limits))
 
@@ -34,7 +34,8 @@ def client() -> AesClient:
     return aes
 
 
-def read(port: PlcServer, security: OmaClient | AesClient) -> bytes:
+def read(port: ServerSecurity, security: ClientSecurity) -> bytes:
+    """One exchange as the session makes it, whatever the suites."""
     sealed = security.seal_request(READ)
     opened = port.open_request(sealed)
     reply = opened.reply

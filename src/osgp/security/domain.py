@@ -1,0 +1,114 @@
+"""The concentrator's domain key and its renewal over a whole domain (F.10.2).
+
+    present generation in use ──renew──► next one given to device after device
+                                           │ all have confirmed
+                                           ▼
+                                         next one in use; the present one is forgotten
+
+Until the last device has confirmed, broadcasts go out under the present generation, which every
+device still accepts.  A device that cannot be reached may be left behind with `complete`; it gets
+the key when it is heard again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from osgp.errors import DecodeError, LocalProtocolError
+from osgp.security.aes import KEY_SIZE, Entropy, osgp_csprg
+from osgp.security.aes_client import AesClient, DomainWish
+from osgp.security.broadcast import DEFAULT_DELTA, BroadcastSender, DomainKey
+from osgp.security.guard import MAX_USES
+
+
+class DomainState(msgspec.Struct, frozen=True, array_like=True):
+    """What survives a power cut.  Holds keys: a key store's matter."""
+
+    key: DomainKey
+    number: int = 0
+    next_key: DomainKey | None = None
+
+    def __repr__(self) -> str:
+        return f"<DomainState {self.key}>"
+
+
+class DomainKeys:
+    """One domain's present key with its numbers, and the next one while it is handed out."""
+
+    def __init__(self, state: DomainState, limit: int = MAX_USES) -> None:
+        self._state, self._limit = state, limit
+        self._sender = BroadcastSender(state.key, state.number, limit)
+        self._dirty = True
+
+    @classmethod
+    def create(cls, domain: bytes, entropy: Entropy, limit: int = MAX_USES) -> DomainKeys:
+        """The first generation of a domain (id of 6 bytes)."""
+        return cls(DomainState(DomainKey(1, domain, osgp_csprg(KEY_SIZE, entropy))), limit)
+
+    @classmethod
+    def restore(cls, stored: bytes, limit: int = MAX_USES) -> DomainKeys:
+        """From the bytes of `export_state`; DecodeError if they are none."""
+        try:
+            return cls(msgspec.msgpack.decode(stored, type=DomainState), limit)
+        except (msgspec.MsgspecError, LocalProtocolError):
+            raise DecodeError("this is no stored domain key") from None
+
+    @property
+    def generation(self) -> int:
+        """The generation in use."""
+        return self._state.key.generation
+
+    @property
+    def renewing(self) -> bool:
+        """Is a next generation being handed out?"""
+        return self._state.next_key is not None
+
+    @property
+    def must_persist(self) -> bool:
+        return self._dirty or self._sender.must_persist
+
+    def export_state(self) -> bytes:
+        """To be written before anything is sent, whenever `must_persist` is true."""
+        self._dirty = False
+        number = self._sender.export()
+        return msgspec.msgpack.encode(msgspec.structs.replace(self._state, number=number))
+
+    def seal(self, apdu: bytes) -> bytes:
+        """A broadcast under the generation in use."""
+        return self._sender.seal(apdu)
+
+    def renew(self, entropy: Entropy) -> None:
+        """Make the next generation; a renewal that is under way goes on unchanged."""
+        if self._state.next_key is not None:
+            return
+        key = self._state.key
+        if key.generation == 0xFFFF:
+            raise LocalProtocolError("a domain's generations are used up: give it another id")
+        newer = DomainKey(key.generation + 1, key.domain, osgp_csprg(KEY_SIZE, entropy))
+        self._state = msgspec.structs.replace(self._state, next_key=newer)
+        self._dirty = True
+
+    def hand_to(self, client: AesClient, delta: int = DEFAULT_DELTA) -> None:
+        """Let a device's client want the newest generation, unless the device has it already.
+
+        A device that comes late gets the generation in use from its present number on.
+        """
+        newest = self._state.next_key or self._state.key
+        base = 0 if self.renewing else self._sender.number.last
+        if client.domain_generation != newest.generation:
+            client.want_domain_key(DomainWish(newest, base, delta))
+
+    def everybody_has_it(self, clients: list[AesClient]) -> bool:
+        """Have all these devices confirmed the next generation?"""
+        newer = self._state.next_key
+        return newer is not None and all(
+            client.domain_generation == newer.generation for client in clients
+        )
+
+    def complete(self) -> None:
+        """Use the next generation from now on; LocalProtocolError if there is none."""
+        if self._state.next_key is None:
+            raise LocalProtocolError("no renewal is under way")
+        self._state = DomainState(self._state.next_key)
+        self._sender = BroadcastSender(self._state.key, 0, self._limit)
+        self._dirty = True
