@@ -26,6 +26,7 @@ from . import (
     encode,
     events,
     export,
+    keys,
     mbus,
     meter,
     profile,
@@ -66,6 +67,7 @@ COMMANDS = (
     encode,
     dissect,
     conformance,
+    keys,
 )
 """Modules of commands, in the order of `osgp --help`; each has `register(app)`."""
 
