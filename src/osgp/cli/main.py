@@ -17,6 +17,7 @@ from osgp import __version__
 from osgp.errors import OsgpError, UsageError
 
 from . import (
+    audit,
     bridge,
     call,
     conformance,
@@ -67,6 +68,7 @@ COMMANDS = (
     encode,
     dissect,
     conformance,
+    audit,
     keys,
 )
 """Modules of commands, in the order of `osgp --help`; each has `register(app)`."""
