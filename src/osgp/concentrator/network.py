@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from osgp.topology import Carrier, LinkRecord, Links, RouteRecord, Routes
+from osgp.topology.atm import MESSAGE_CODE
 
 from .query import Found
 from .roster import Roster
@@ -24,14 +28,30 @@ class Unkept:
         """Nothing is kept."""
 
 
+class Payload(msgspec.Struct):
+    """What has reached a device and come back: exchanges, and the bytes of their APDUs."""
+
+    exchanges: int = 0
+    octets: int = 0
+
+
 class Network:
-    """`root` is the concentrator's own neuron id."""
+    """`root` is the concentrator's own neuron id. `payload`: of commissioning and visits, which is
+    what the network is for, by device."""
 
     def __init__(self, root: bytes, roster: Roster, store: TopologyStore) -> None:
         self.root, self.roster, self._store = root, roster, store
         self.links = Links(store.links())
         records = [each for each in store.routes() if each.neuron_id in roster.devices]
+        self.payload: dict[bytes, Payload] = defaultdict(Payload)
         self.routes = Routes(root, self.links, roster.repeats, records)
+
+    def carried(self, neuron_id: bytes, request: bytes, answer: bytes) -> None:
+        """An exchange succeeded; searches do not count as payload."""
+        if request[0] != MESSAGE_CODE:
+            payload = self.payload[neuron_id]
+            payload.exchanges += 1
+            payload.octets += len(request) + len(answer)
 
     def save(self) -> None:
         """Keeps what changed. Raises StoreError."""

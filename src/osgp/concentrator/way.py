@@ -37,13 +37,14 @@ class Way:
         self._broken: set[LinkKey] = set()
         self._route: Route | None = None
         self._chain: Chain | None = None
-        self._sent_at = 0.0
+        self._apdu = b""
 
     def message(self, apdu: bytes, now: float) -> Outgoing:
         """`apdu` on its way to the device. Raises EncodeError where the chain has no room for it.
 
         A further try of it may take another chain.
         """
+        self._apdu = apdu
         self._route = self._network.routes.choose(self._target, now, self._broken)
         self._chain = self._chain_over(self._route) if self._route.hops else None
         if self._chain is None:
@@ -55,6 +56,14 @@ class Way:
         self, answer: bytes | None, tries: int, margin_db: float | None, now: float
     ) -> bytes | None:
         """The device's response, of what the first hop answered; None: there is none."""
+        response = self._judged(answer, tries, margin_db, now)
+        if response is not None:
+            self._network.carried(self._target, self._apdu, response)
+        return response
+
+    def _judged(
+        self, answer: bytes | None, tries: int, margin_db: float | None, now: float
+    ) -> bytes | None:
         if self._chain is None:
             self._learn_direct(answer is not None, tries, margin_db, now)
             return answer

@@ -37,6 +37,9 @@ INTERVAL = 900.0
 SETTLE = 60.0
 """Seconds after a window's end until its last intervals are read."""
 
+EXPECTED_ANSWERS = 10
+"""Of one discovery query, so that most of them are understood."""
+
 CLOSING = 12 * 3600.0
 """At most this long is waited for stragglers after a window."""
 
@@ -110,7 +113,7 @@ class Run:
             keys,
             seed=_mixed(window.seed, now),
             now=now,
-            plan=Plan(ranges=max(4, window.meters // 8)),
+            plan=Plan(ranges=max(4, window.meters // EXPECTED_ANSWERS)),
         )
         self._began_at, self._clock = now, time.monotonic
         self._wall = self._clock()

@@ -3,7 +3,8 @@
 A round begins with a fresh salt and covers all hashes in a few ranges, all on one carrier; the next
 round takes the other one. What an answer count means:
 
-    silence       the range is empty, or all answers collided: ask again, then it is done
+    silence       the range is empty, or all answers collided: done; a range of everybody is asked
+                  `silences` times
     a few         those were found and will keep quiet from now on: ask again for the rest
     a crowd       too many answer at once and most are lost: split the range
     nobody new    those who answer do not get quiet by being found: counts as silence
@@ -58,7 +59,7 @@ def ask_for(neuron_id: bytes, rng: random.Random, carrier: Carrier = Carrier.PRI
 class Discovery:
     """Plans queries; `ranges` and `crowd` fit the expected number of devices to the medium.
 
-    `silences`: how often a silent range is asked. `calm_rounds`: see above.
+    `silences` and `calm_rounds`: see above.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Discovery:
         rng: random.Random,
         *,
         ranges: int = 8,
-        crowd: int = 6,
+        crowd: int = 12,
         silences: int = SILENCES_NEEDED,
         calm_rounds: int = CALM_ROUNDS,
     ) -> None:
@@ -109,8 +110,9 @@ class Discovery:
 
     def _follow_up(self, ask: Ask, turnout: Turnout) -> list[Ask]:
         again = msgspec.structs.replace
+        needed = self._silences if ask.range == EVERYBODY else 1
         match turnout:
-            case Turnout.SILENCE if ask.silences + 1 < self._silences:
+            case Turnout.SILENCE if ask.silences + 1 < needed:
                 return [again(ask, silences=ask.silences + 1)]
             case Turnout.SILENCE:
                 return []
