@@ -10,7 +10,7 @@ from rich.text import Text
 
 from osgp.errors import UsageError
 
-from .inputs import JSON, console, grid, print_json
+from .inputs import JSON, console, cut, lines, print_json
 
 if TYPE_CHECKING:
     from osgp.export.conformance import Line
@@ -23,6 +23,7 @@ EXAMPLE = (
 PIPE_WIDTH = 400
 """Columns where nobody looks: no entry is cut."""
 
+_CUT = ("implemented in…", "tested in…", "note…")
 _STYLES = {"partly": "yellow", "not yet": "red", "none": "dim", "opaque": "dim"}
 
 
@@ -44,10 +45,10 @@ def conformance(
 
     if status is not None and status not in STATUSES:
         raise UsageError(f"no status {status!r}; there are {', '.join(STATUSES)}")
-    lines = [line for line in statement(served()) if _within(line, clause)]
-    if not lines:
+    within = [line for line in statement(served()) if _within(line, clause)]
+    if not within:
         raise UsageError(f"the contents list has no clause {clause}")
-    chosen = [line for line in lines if status in (None, line.status)]
+    chosen = [line for line in within if status in (None, line.status)]
     if json:
         print_json([msgspec.to_builtins(line) for line in chosen])
     else:
@@ -72,31 +73,20 @@ def _within(line: Line, clause: str | None) -> bool:
     return entry.upper() == wanted or entry.startswith(f"{wanted}.") or line.name == wanted
 
 
-def _show(lines: list[Line]) -> None:
+def _show(chosen: list[Line]) -> None:
     from osgp.export.conformance import STATUSES, counts
 
     out = console(PIPE_WIDTH)
-    table = grid()
-    for heading in (
-        "entry",
-        "",
-        "title",
-        "status",
-        "source",
-        "implemented in",
-        "tested in",
-        "note",
-    ):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
-    for line in lines:
+    table = lines("entry", "", "title…", "status", "source", *_CUT)
+    for line in chosen:
         cells = (
             *(line.entry, line.name, line.title, line.status, line.source),
             *(_first(line.code), _first(line.tests), line.note),
         )
-        table.add_row(*(Text(cell) for cell in cells), style=_STYLES.get(line.status, ""))
+        table.add_row(*map(cut, cells), style=_STYLES.get(line.status, ""))
     out.print(table)
     out.print()
-    for status, number in counts(lines).items():
+    for status, number in counts(chosen).items():
         if number:
             out.print(Text(f"{number:4} {status:8} {STATUSES[status]}"))
 

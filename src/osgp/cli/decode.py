@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from osgp.export.lookup import Declaration
     from osgp.wire import Dims, Layout
 
+    from .layers import Shown
+
+MOST_BYTES = 24
+"""Bytes that are printed of a long field; JSON has all."""
+
 EXAMPLE = (
     "Examples: osgp decode BT52 1A01050C1E00 02 · osgp decode BT23 @bt23.bin --dims BT21=@bt21.hex "
     "· osgp decode EP16 0A000000 · osgp decode ET50 @image --dims ET11=@et11 --field ET50.30.2"
@@ -65,10 +70,11 @@ def decode(
         layout = _layout(declaration, known, response)
         record = layout.decode(bytes_of("".join(digits)))
     rows = _rows(declaration, layout, record, known, field)
+    messages = _messages(declaration, layout.encode(record), known) if field is None else []
     if json:
-        print_json(_as_json(declaration, layout, record, rows))
+        print_json(_as_json(declaration, layout, record, rows, messages))
     else:
-        _show(declaration, layout, rows)
+        _show(declaration, layout, rows, messages)
 
 
 def _layout(declaration: Declaration, dims: Dims, response: bool) -> Layout[Any]:
@@ -107,22 +113,42 @@ def _chosen(layout: Layout[Any], rows: list[Explained], text: str) -> list[Expla
     return [row for row in inside if found.bits is None or row.bits in (None, found.bits)]
 
 
+def _messages(declaration: Declaration, image: bytes, dims: Dims) -> list[Shown]:
+    """The messages in a table of transactions."""
+    from osgp.spec.tables.mep import TransactionTable
+
+    if not issubclass(declaration, TransactionTable):
+        return []
+    from .layers import Dissector
+
+    return Dissector(dims).transaction(image)
+
+
 def _as_json(
-    declaration: Declaration, layout: Layout[Any], record: Any, rows: list[Explained]
+    declaration: Declaration,
+    layout: Layout[Any],
+    record: Any,
+    rows: list[Explained],
+    messages: list[Shown],
 ) -> dict[str, Any]:
     from osgp.export.plain import plain
 
+    from .layers import layers_json
+
     info = declaration.info
-    return {
+    shown = {
         "name": info.name,
         "title": info.title,
         "size": len(layout.encode(record)),
         "record": plain(record),
         "fields": rows,
     }
+    return shown | ({"messages": layers_json(messages)} if messages else {})
 
 
-def _show(declaration: Declaration, layout: Layout[Any], rows: list[Explained]) -> None:
+def _show(
+    declaration: Declaration, layout: Layout[Any], rows: list[Explained], messages: list[Shown]
+) -> None:
     out = console()
     out.print(Text(f"{layout.name} {declaration.info.title}", style="bold"))
     table = grid("offset", "field", "stored", "", "meaning")
@@ -130,6 +156,11 @@ def _show(declaration: Declaration, layout: Layout[Any], rows: list[Explained]) 
         quiet = "dim" if row.path.rpartition(".")[2].startswith("reserved") else ""
         table.add_row(*(Text(cell) for cell in _cells(row)), style=quiet)
     out.print(table)
+    if messages:
+        from .dissect import layers_grid
+
+        out.print()
+        out.print(layers_grid(messages))
 
 
 def _cells(row: Explained) -> tuple[str, ...]:
@@ -139,7 +170,16 @@ def _cells(row: Explained) -> tuple[str, ...]:
         place += f".{lo}" if lo == hi else f".{lo}-{hi}"
     stored = row.raw if isinstance(row.raw, str) else _short(row.raw)
     text = "" if row.text == stored else row.text
+    if text and text.replace(" ", "") == stored:
+        stored, text = _spaced(text), ""
     return place, row.path, stored, text, row.name or row.meaning
+
+
+def _spaced(text: str) -> str:
+    """Hex bytes, as many as one wants to look at."""
+    numbers = text.split()
+    more = f" … ({len(numbers)} bytes)" if len(numbers) > MOST_BYTES else ""
+    return " ".join(numbers[:MOST_BYTES]) + more
 
 
 def _short(raw: Any) -> str:

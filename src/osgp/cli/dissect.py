@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from osgp.errors import DecodeError, UsageError
@@ -157,24 +158,14 @@ def _layers(one: Taken, dissector: Dissector) -> list[Shown]:
 
 
 def _as_json(one: Taken, dissector: Dissector) -> dict[str, Any]:
-    from osgp.export.plain import plain_value
+    from .layers import layers_json
 
-    layers = [
-        {
-            "name": layer.name,
-            "fields": [
-                msgspec.structs.asdict(item) | {"value": plain_value(item.value)}
-                for item in layer.fields
-            ],
-        }
-        for layer in _layers(one, dissector)
-    ]
     return {
         "number": one.number,
         "time": one.time,
         "comment": one.comment,
         "frame": one.frame.hex(),
-        "layers": layers,
+        "layers": layers_json(_layers(one, dissector)),
     }
 
 
@@ -190,15 +181,19 @@ def _show(taken: Iterable[Taken], dissector: Dissector, brief: bool) -> None:
 
 def _print_layers(out: Console, one: Taken, layers: list[Shown]) -> None:
     out.print(_heading(one, layers), style="bold")
+    out.print(layers_grid(layers))
+    out.print()
+
+
+def layers_grid(layers: list[Shown]) -> Table:
+    """Layers and their fields as a table."""
     table = grid("offset", "field", "value", "")
     for layer in layers:
         table.add_row("", Text(layer.name, style="bold"), "", "")
         for item in layer.fields:
             value, text = _value(item)
-            name = f"  {item.name}"
-            table.add_row(str(item.offset), Text(name), Text(value), Text(text))
-    out.print(table)
-    out.print()
+            table.add_row(str(item.offset), Text(f"  {item.name}"), Text(value), Text(text))
+    return table
 
 
 def _value(item: Item) -> tuple[str, str]:

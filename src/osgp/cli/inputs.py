@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from osgp.errors import UsageError
 
@@ -140,8 +141,22 @@ def console(pipe_width: int = PIPE_WIDTH) -> Console:
 
 
 def grid(*headings: str) -> Table:
-    """A table without lines, whose cells break only between words."""
+    """A table without lines, whose cells break where they must."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def lines(*headings: str) -> Table:
+    """A table of one line for each row: what is `cut` makes room for the rest."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        kept = heading.removesuffix("…")
+        table.add_column(kept, no_wrap=kept == heading)
+    return table
+
+
+def cut(text: str) -> Text:
+    """A cell of a column whose heading ends in an ellipsis: cut where there is no room."""
+    return Text(text, no_wrap=True, overflow="ellipsis")

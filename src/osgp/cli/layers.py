@@ -15,11 +15,12 @@ import msgspec
 
 from osgp.errors import DecodeError, OsgpError
 from osgp.export.explain import in_words
+from osgp.export.plain import plain_value
 from osgp.lon.dissect import Layer, dissect
 from osgp.repeating import REQUEST_CODE, AgentPart, Request
 from osgp.repeating.uplink import FAILURE_CODE, Reason
 from osgp.security import omak, profile
-from osgp.spec import procedures, services, table_name, tables
+from osgp.spec import procedures, services, table_name, tables, transactions
 from osgp.spec.services import Command, ResponseCode
 from osgp.topology import atm
 from osgp.wire import NO_DIMS, Dims, Layout, Record, bind
@@ -28,6 +29,10 @@ from osgp.wire.places import places
 DIGEST: Final = 8
 SEQUENCE: Final = 4
 PLAIN: Final = 0x00
+_TRANSACTION_HEADER: Final = 5
+_ANSWERS: Final = (1, 2, 4)
+"""Types of transactions that hold responses."""
+
 MOST_REMEMBERED: Final = 4096
 """Requests that wait for their responses."""
 
@@ -47,6 +52,20 @@ class Shown(msgspec.Struct, frozen=True):
 
     name: str
     fields: tuple[Item, ...]
+
+
+def layers_json(layers: list[Shown]) -> list[dict[str, Any]]:
+    """Layers as JSON can carry them."""
+    return [
+        {
+            "name": layer.name,
+            "fields": [
+                msgspec.structs.asdict(item) | {"value": plain_value(item.value)}
+                for item in layer.fields
+            ],
+        }
+        for layer in layers
+    ]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -87,6 +106,27 @@ class Dissector:
             apdu = _Bytes(frame[code.offset : found[0].fields[-2].offset], code.offset)
             shown += self._application(apdu, _Exchange(values))
         return shown
+
+    def transaction(self, image: bytes) -> list[Shown]:
+        """The messages of a transaction (ET52, ET53); none where it is not complete."""
+        try:
+            batch = transactions.unpack(image)
+        except DecodeError:
+            return []
+        at = _TRANSACTION_HEADER + (1 + 2 * len(batch.groups) if batch.groups else 0)
+        shown = []
+        for number, message in enumerate(batch.messages, 1):
+            body = _Bytes(message, at + 2)
+            layers = self._message(body, batch.type in _ANSWERS)
+            shown += [Shown(f"message {number}: {one.name}", one.fields) for one in layers]
+            at = body.offset + len(message)
+        return shown
+
+    def _message(self, body: _Bytes, answer: bool) -> list[Shown]:
+        try:
+            return self._response(body, None) if answer else self._request(body, _Exchange({}))
+        except DecodeError as error:
+            return [Shown("malformed", (body.item("data", error.reason),))]
 
     def _application(self, apdu: _Bytes, exchange: _Exchange) -> list[Shown]:
         code = apdu.data[0]
@@ -148,7 +188,7 @@ class Dissector:
             return []
         reads = asked is None or asked.command in (Command.FULL_READ, Command.PARTIAL_READ)
         layout: Layout[Any] = services.WRITE_RESPONSE
-        if body.data[0] == ResponseCode.OK and reads and len(body.data) >= 3 + DIGEST:
+        if body.data[0] == ResponseCode.OK and reads and _announces(body.data):
             layout = services.READ_RESPONSE
         record, end = layout.decode_from(body.data)
         name = "response" if asked is None else f"{_SERVICES[asked.command]} response"
@@ -173,6 +213,12 @@ class Dissector:
         self.dims = self.dims.with_table(name, record)
         shown = Shown(f"{name} {declaration.info.title}", _items(layout, record, data.offset))
         return [shown, *_called(record, data)]
+
+
+def _announces(data: bytes) -> bool:
+    """Whether a response holds as much data as it says, with or without a digest behind."""
+    size = 3 + int.from_bytes(data[1:3], "big")
+    return len(data) in (size, size + DIGEST)
 
 
 class _Exchange:

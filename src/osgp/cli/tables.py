@@ -17,10 +17,12 @@ from .inputs import (
     JSON,
     LAYOUTS,
     console,
+    cut,
     dims_from,
     firmware_of,
     grid,
     layouts_from,
+    lines,
     print_json,
 )
 
@@ -104,13 +106,10 @@ def _list(procedures: bool, json: bool) -> None:
     if json:
         print_json([declaration_json(declaration) for declaration in declarations])
         return
-    table = grid("name", "number", "title", "size")
-    for heading in ("call",) if procedures else ("read", "write"):
-        table.add_column(heading)
-    table.add_column("source")
+    rights = ("call…",) if procedures else ("read…", "write…")
+    table = lines("name", "number", "title…", "size…", *rights, "source")
     for declaration in declarations:
-        cells = (Text(cell) for cell in _list_row(declaration))
-        table.add_row(*cells, style=_shade(declaration))
+        table.add_row(*map(cut, _list_row(declaration)), style=_shade(declaration))
     console().print(table)
 
 
@@ -194,10 +193,10 @@ def _heading(declaration: Declaration, size: Any) -> list[Text]:
 
     info = declaration.info
     title = Text.assemble((f"{info.name} {info.title}", "bold"), (f"  {info.number}", "dim"))
-    lines = [title, Text(declaration.__doc__ or "")]
+    heading = [title, Text(declaration.__doc__ or "")]
     for name, text in facts(declaration, size):
-        lines.append(Text.assemble((f"{name:8}", "dim"), text))
-    return lines
+        heading.append(Text.assemble((f"{name:8}", "dim"), text))
+    return heading
 
 
 def _fields(rows: tuple[Row, ...], source: str) -> RichTable:

@@ -114,7 +114,7 @@ def loads(text: str) -> Applied:
     about = content.pop("about", "")
     if not isinstance(about, str):
         raise OverlayError("about", "is a text")
-    changes = tuple(_change(name, wanted) for name, wanted in content.items())
+    changes = tuple(_change(name, wanted, about) for name, wanted in content.items())
     _check_references(changes)
     for change in changes:
         _registry(change.name).replace(change.after)
@@ -126,7 +126,7 @@ def _registry(name: str) -> Registry[Any]:
     return registry
 
 
-def _change(name: str, wanted: Any) -> Change:
+def _change(name: str, wanted: Any, about: str) -> Change:
     old = _replaceable(name)
     table = issubclass(old, Table)
     allowed = _ALLOWED["table" if table else "procedure"]
@@ -139,7 +139,8 @@ def _change(name: str, wanted: Any) -> Change:
         fields = _extended(old, fields, name)
     new = _class(TableMeta if table else ProcedureMeta, old.__name__, old.__bases__, fields, name)
     new.__doc__ = old.__doc__
-    new.info = _table_info(old, wanted) if table else _procedure_info(old, wanted, records)
+    said = {"note": f"From an overlay. {about}".strip()} | wanted
+    new.info = _table_info(old, said) if table else _procedure_info(old, said, records)
     _check_size(new, name)
     return Change(name, old, new)
 

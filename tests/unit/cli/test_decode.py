@@ -148,3 +148,31 @@ def test_a_call_of_a_procedure_as_the_guide_prints_it(osgp: Runner) -> None:
         "action": 0,
         "device_handle": 0x03F8,
     }
+
+
+def test_the_messages_of_a_transaction(osgp: Runner, tmp_path: Path) -> None:
+    """MEP guide: a transaction with one partial read of BT23."""
+    sizes = osgp("encode", "ET11", "transaction_request_length=24").out.strip()
+    image = f"{ONE_READ}{'00' * (24 - len(ONE_READ) // 2)}"
+    shown = osgp("decode", "ET52", image, f"ET11={sizes}", "--json").json
+    (message,) = shown["messages"]
+    assert message["name"] == "message 1: partial table read"
+    fields = {item["name"]: item for item in message["fields"]}
+    assert (fields["table"]["text"], fields["count"]["value"]) == ("BT23", 44)
+    assert image[2 * fields["count"]["offset"] :].startswith("002c")
+    assert "message 1: partial table read" in osgp("decode", "ET52", image, f"ET11={sizes}").out
+    broken = osgp("decode", "ET52", "ff" * 24, f"ET11={sizes}", "--json").json
+    assert "messages" not in broken
+
+
+ONE_READ = "1100000200" + "0800" + "3f0017000000002c" + "0200"
+
+
+def test_long_fields_are_cut_for_people(osgp: Runner) -> None:
+    result = osgp("decode", "ET52", "00" * 900, f"ET11={osgp_sizes(osgp, 900)}")
+    assert "(895 bytes)" in result.out
+    assert max(map(len, result.out.splitlines())) <= 180
+
+
+def osgp_sizes(osgp: Runner, length: int) -> str:
+    return osgp("encode", "ET11", f"transaction_request_length={length}").out.strip()

@@ -35,6 +35,8 @@ def test_the_example_of_the_documentation(undone: list[Applied], tmp_path: Path)
     new: Any = procedures["EP16"]
     assert new is procedures[2064] is not old
     assert (new.info.title, new.info.call) == ("Change System Clock", old.info.call)
+    assert new.info.note == "ACME manual, 4.2"
+    assert tables["ET48"].info.note == f"From an overlay. {undone[0].about}"
     layout: Layout[Any] = new.bind()
     assert layout.encode(layout.decode(bytes.fromhex("f6ff01"))) == bytes.fromhex("f6ff01")
     assert layout.decode(bytes.fromhex("f6ff01")).delta == -10
