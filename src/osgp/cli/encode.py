@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
-from osgp.errors import UsageError
+from osgp.errors import EncodeError, PathError, UsageError
 
 from .inputs import DIMS, FIRMWARE, JSON, LAYOUTS, dims_from, layouts_from, print_json
+
+if TYPE_CHECKING:
+    from osgp.wire import Layout
 
 EXAMPLE = (
     "Examples: osgp encode BT52 clock_calendar=2026-01-05T12:30:00 · osgp encode EP16 delta=-10 · "
@@ -44,11 +47,25 @@ def encode(
         layout = bound(find(name), dims_from(dims or [], firmware))
     pairs, piped = _pairs(values or [])
     tree = _piped() if piped else {}
-    image = layout.encode(assembled(layout, tree, pairs))
+    try:
+        image = layout.encode(assembled(layout, tree, pairs))
+    except EncodeError as error:
+        raise _placed(error, layout) from error
     if json:
         print_json({"name": layout.name, "size": len(image), "hex": image.hex()})
     else:
         typer.echo(image.hex())
+
+
+def _placed(error: EncodeError, layout: Layout[Any]) -> EncodeError:
+    """The same, with the offset of the field where it has one."""
+    from osgp.wire.resolve import resolve
+
+    try:
+        offset = resolve(layout, error.field).offset
+    except PathError:
+        return EncodeError(error.reason, table=layout.name, field=error.field)
+    return EncodeError(f"{error.reason} (offset {offset})", table=layout.name, field=error.field)
 
 
 def _pairs(values: list[str]) -> tuple[list[tuple[str, str]], bool]:

@@ -122,8 +122,8 @@ def test_decoded_json_encodes_to_the_same_bytes(osgp: Runner) -> None:
     ("arguments", "stdin", "code", "reason"),
     [
         (["BT52", "nonsense=1"], "", 1, "no field nonsense"),
-        (["BT52", "day_of_week=9"], "", 1, "BT52.day_of_week: "),
-        (["BT52", "day_of_week=Someday"], "", 1, "no value of it"),
+        (["BT52", "day_of_week=9"], "", 1, "0..7 (offset 6)"),
+        (["BT52", "day_of_week=Someday"], "", 1, "no value of it (offset 6)"),
         (["BT52", "day_of_week"], "", 2, "is not FIELD=VALUE"),
         (["BT52"], "{", 2, "no JSON"),
         (["BT52"], "[1]", 1, "an object is needed"),
