@@ -15,6 +15,7 @@ from osgp.export.declared import declaration_json
 from osgp.export.describe import Description, Row, describe
 from osgp.export.explain import explain
 from osgp.export.plain import plain, record_of
+from osgp.export.schema import schema_of
 from osgp.spec import overlay, procedures, tables
 from osgp.spec.notation import NotationError, formula_of
 from osgp.wire import Dims, Layout, bind
@@ -181,11 +182,48 @@ def test_an_image_in_words(name: str, seed: int) -> None:
     assert layout.encode(record_of(layout.record, plain(record))) == data
     found = list(places(layout, record))
     assert end_of(found) == len(data)
+    check_schema(schema_of(DECLARATIONS[name]), plain(record), name)
     rows = list(explain(name, layout, record, {}))
     assert [row.path for row in rows] == [place.path for place in found]
     assert all(isinstance(row.text, str) for row in rows)
     if layout.size is not None:
         check_offsets(layout, random.Random(seed).sample(found, min(10, len(found))))
+
+
+def check_schema(schema: dict[str, Any], value: Any, where: str) -> None:
+    """As much of JSON Schema as the schemas use."""
+    if "anyOf" in schema:
+        chosen = schema["anyOf"][isinstance(value, dict)]
+        check_schema(chosen, value, where)
+        return
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert any(type(value) in TYPES[kind] for kind in kinds), where
+    if isinstance(value, dict):
+        assert schema["additionalProperties"] is False
+        for name, inner in value.items():
+            hidden = name.startswith("_fill")
+            known = schema["patternProperties"].values() if hidden else ()
+            wanted = next(iter(known), None) or schema["properties"][name]
+            check_schema(wanted, inner, f"{where}.{name}")
+    elif isinstance(value, list):
+        assert schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**6), where
+        for inner in value:
+            check_schema(schema["items"], inner, where)
+    elif isinstance(value, str):
+        assert re.search(schema.get("pattern", ""), value), where
+        assert schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 10**6), where
+    else:
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), where
+
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
 
 
 def end_of(found: list[Place]) -> int:

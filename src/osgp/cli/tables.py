@@ -58,6 +58,9 @@ def tables(
     source: bool = typer.Option(
         False, "--source", help="Print the Python that is generated for the bound layout."
     ),
+    schema: bool = typer.Option(
+        False, "--schema", help="Print the JSON Schema of the record in `osgp decode --json`."
+    ),
     field: str | None = typer.Option(
         None, help="Print where one field is: its path, name, or byte.bit (ET50.30.2)."
     ),
@@ -70,12 +73,21 @@ def tables(
     with layouts_from(layouts):
         if provenance:
             _provenance(json)
+        elif name is not None and schema:
+            _schema(name, procedures)
         elif name is not None:
             _one(name, procedures, source, field, dims or [], firmware, json)
-        elif source or field:
+        elif source or field or schema:
             raise UsageError("say which table")
         else:
             _list(procedures, json)
+
+
+def _schema(name: str, procedures: bool) -> None:
+    from osgp.export.lookup import find
+    from osgp.export.schema import schema_of
+
+    print_json(schema_of(find(name, procedure=procedures)))
 
 
 def _provenance(json: bool) -> None:

@@ -100,6 +100,13 @@ def test_generated_python(osgp: Runner) -> None:
     )
 
 
+def test_a_schema(osgp: Runner) -> None:
+    schema = osgp("tables", "BT52", "--schema").json
+    assert schema["title"] == "BT52 UTC Clock"
+    assert schema["properties"]["day_of_week"]["maximum"] == 7
+    assert osgp("tables", "--schema").code == 2
+
+
 def test_provenance(osgp: Runner) -> None:
     counts = osgp("tables", "--provenance", "--json").json
     assert counts["mep-guide"]["tables"] > 50
