@@ -114,20 +114,25 @@ def _decoded(found: MBusDevice, slot: int, read: Any) -> MBusDevice:
 def _fixed(found: MBusDevice, telegram: Any) -> MBusDevice:
     """Two counters whose medium and unit are in one word; shown as they are."""
     raw = f"{telegram.counter_1:08x} {telegram.counter_2:08x} {telegram.medium_and_unit:04x}"
-    return msgspec.structs.replace(found, serial=telegram.serial_number, raw=raw)
+    return msgspec.structs.replace(found, serial=number_of(telegram.serial_number), raw=raw)
 
 
 def _variable(found: MBusDevice, telegram: Any) -> MBusDevice:
     values, raw, remark = values_of(telegram.records, encrypted=bool(telegram.signature))
     return msgspec.structs.replace(
         found,
-        serial=telegram.serial_number,
+        serial=number_of(telegram.serial_number),
         manufacturer=letters(telegram.manufacturer),
         medium=MEDIA.get(telegram.medium, f"medium {telegram.medium}"),
         values=values,
         raw=raw,
         remarks=(*found.remarks, *([remark] if remark else [])),
     )
+
+
+def number_of(stored: str) -> str:
+    """A serial number whose digits are stored least significant byte first."""
+    return "".join(stored[at : at + 2] for at in range(len(stored) - 2, -1, -2))
 
 
 def letters(packed: int) -> str:
