@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from osgp.errors import StoreError, UsageError
+from osgp.errors import UsageError
+
+from .picture import FAINT, GRID, INK, form_of, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +28,6 @@ Watts = NDArray[np.float64]
 """Mean power of each interval; NaN where nothing is known."""
 
 SIZE_INCHES: Final = (10.0, 5.0)
-DOTS_PER_INCH: Final = 150
-INK: Final = "#1f2933"
-FAINT: Final = "#7b8794"
-GRID: Final = "#e4e7eb"
 FILL: Final = "#2f7ed8"
 OTHERS: Final = ("#d9480f", "#2b8a3e", "#862e9c", "#c92a2a")
 DAY: Final = 86_400
@@ -95,20 +93,10 @@ def save_curve(curve: LoadCurve, path: Path, *, title: str = "Neighbourhood load
     Raises UsageError for another suffix or an empty curve, StoreError where the file cannot be
     written or matplotlib is missing.
     """
-    form = path.suffix.lower().removeprefix(".")
-    if form not in ("png", "svg"):
-        raise UsageError(f"{path}: a load curve is drawn to a .png or .svg file")
+    form = form_of(path, "a load curve")
     if not curve.known:
         raise UsageError("there is no load curve to draw: not two intervals of a meter are stored")
-    picture = _render(_drawn(curve, title), form)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(picture)
-        part.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    save_figure(_drawn(curve, title), path, form)
 
 
 def summary(curve: LoadCurve) -> str:
@@ -165,12 +153,7 @@ def _date(moment: datetime) -> str:
 
 
 def _drawn(curve: LoadCurve, title: str) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise StoreError("pictures need matplotlib: python -m pip install 'osgp[sim]'") from None
-    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.15)
+    figure = new_figure(*SIZE_INCHES)
     axes = figure.add_subplot()
     _draw_power(axes, curve)
     _draw_parts(axes, curve)
@@ -258,16 +241,3 @@ def _dress(axes: Axes, curve: LoadCurve) -> None:
 
 def _axis_text(days: float) -> str:
     return tick_text(round(_matplotlib_dates().num2date(days, tz=UTC).timestamp()))
-
-
-def _render(figure: Figure, form: str) -> bytes:
-    from io import BytesIO
-
-    from matplotlib import rc_context
-
-    # Without these a picture would carry the time it was made and random identifiers.
-    stamps: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
-    picture = BytesIO()
-    with rc_context({"svg.hashsalt": "osgp"}):
-        figure.savefig(picture, format=form, metadata=stamps[form])
-    return picture.getvalue()

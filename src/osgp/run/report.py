@@ -10,28 +10,35 @@ from rich.table import Table
 
 from osgp.export.curve import save_curve
 from osgp.export.terminal import TerminalCurve
+from osgp.export.tree import save_trees
 from osgp.headend.exporting import neighbourhood_curve
+from osgp.headend.network import network_trees
 from osgp.headend.store import Store
 
 from .up import Summary, Window
 
 PICTURES = ("load-curve.png", "load-curve.svg")
+TREES = ("topology.png", "topology.svg")
 
 
 def show(
     summary: Summary, window: Window, store: Store, pictures: Path | None, console: Console
 ) -> None:
-    """Prints summary and curve; draws the curve into the directory `pictures`, if given."""
+    """Prints summary and curve; draws curve and network into the directory `pictures`, if given."""
     console.print(figures(summary, window))
     curve = neighbourhood_curve(store, window.begin, window.end)
-    if not curve.known:
+    if curve.known:
+        console.print(TerminalCurve(curve))
+    if pictures is None or not summary.commissioned:
         return
-    console.print(TerminalCurve(curve))
-    if pictures is not None:
-        pictures.mkdir(parents=True, exist_ok=True)
-        for name in PICTURES:
-            save_curve(curve, pictures / name)
-            console.print(f"drawn: {pictures / name}", style="dim", highlight=False)
+    pictures.mkdir(parents=True, exist_ok=True)
+    for name in PICTURES if curve.known else ():
+        save_curve(curve, pictures / name)
+        console.print(f"drawn: {pictures / name}", style="dim", highlight=False)
+    trees = network_trees(store)
+    for name in TREES:
+        save_trees(trees, pictures / name, title=f"Network: {window.scenario}")
+        console.print(f"drawn: {pictures / name}", style="dim", highlight=False)
 
 
 def figures(summary: Summary, window: Window) -> Table:
