@@ -89,6 +89,7 @@ class Responder:
         self._selected = False
         self._reset_cause = _POWER_UP
         self.soft_offline = False
+        self.closed = False
         self._handlers: dict[int, Handler] = {
             Code.QUERY_STATUS: self._query_status,
             Code.CLEAR_STATUS: self._clear_status,
@@ -137,7 +138,8 @@ class Responder:
 
     def _locked(self, message: Received, code: int, sub: bytes) -> bool:
         config = self._config
-        if message.authenticated or not (config.nm_auth and config.configured):
+        unproven = config.nm_auth and not message.authenticated
+        if not (config.configured and (unproven or self.closed)):
             return False
         return code not in OPEN and sub != bytes((Expanded.QUERY_VERSION,))
 

@@ -139,6 +139,10 @@ class Stack:
         """Whether network management has put the application offline until the next reset."""
         return self._responder.soft_offline
 
+    def close_management(self, closed: bool) -> None:
+        """While closed a configured node refuses changes, however they are authenticated."""
+        self._responder.closed = closed
+
     def reindex(self) -> None:
         """To be called after the application changed `config`."""
         self._network.reindex()

@@ -5,9 +5,10 @@ frames and the time of the next timer come out. Before a frame leaves, everythin
 acknowledge is durable. While the power is off the meter hears and says nothing; what the stack held
 in memory is lost, as in a real one.
 
-Message codes: 00 and 01 table services (plain, encrypted), 02 discovery, 4D repeating for others;
-network management is the stack's own. Of table services only requests are served: broadcast ones
-need the broadcast counters of clause 9, which are not here.
+Message codes: 00 and 01 table services (plain, encrypted), 02 discovery, 10 to 13 the AES suite
+(`osgp.meter.security`), 4D repeating for others; network management is the stack's own. Of table
+services only requests are served, and of broadcasts only those of the AES suite: plain ones need
+the broadcast counters of clause 9, which are not here.
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ from osgp.meter.identity import MeterProfile, neighbourhood
 from osgp.meter.measuring import MeasuringEngine
 from osgp.meter.nvm import Nvm
 from osgp.meter.parts import Parts
+from osgp.meter.security import CommandSecurity, LineSecurity
 from osgp.meter.tables import MeterTables
 from osgp.repeating import Repeater
-from osgp.security.omak import ENCRYPTED, PLAIN, PlcScope
-from osgp.security.suite import OmaServer
+from osgp.security.omak import PlcScope
+from osgp.security.profile import Code, Mode
+from osgp.security.suite import Outcome
 from osgp.session.server import TableServer
 from osgp.topology.agent import Agent, registered_in
 from osgp.topology.atm import MESSAGE_CODE
 
 NODE_CELL: Final = "node"
-SEQUENCE_CELL: Final = "sequence"
 _KEY_HALF: Final = 6
 
 Answer = Callable[[Received, float], bytes | None]
@@ -58,11 +60,6 @@ class VirtualMeter:
         self._rng = rng
         self.parts = Parts(profile, nvm, now)
         self.tables = MeterTables(self.parts)
-        self._answers: dict[int, Answer] = {
-            PLAIN: self._serve,
-            ENCRYPTED: self._serve,
-            MESSAGE_CODE: self._answer_atm,
-        }
         self._start(now)
         self.parts.run(now)
         nvm.commit()
@@ -72,6 +69,8 @@ class VirtualMeter:
 
     def receive_frame(self, frame: bytes, now: float, margin_db: float = 0.0) -> None:
         """Take one LPDU from the medium; nothing that it may hold raises."""
+        if self._responder.ignores(frame):
+            return
         self._catch_up(now)
         if self.powered:
             self.stack.receive_frame(frame, now, margin_db)
@@ -133,13 +132,14 @@ class VirtualMeter:
             self.nvm.put(NODE_CELL, config.to_bytes())
         self.stack = Stack(config, self._rng)
         self.repeater = Repeater(self.stack)
-        self._security = OmaServer(
-            self.profile.omak, PlcScope(0, 0), restore=self.nvm.get(SEQUENCE_CELL)
-        )
+        self._security = LineSecurity(self.parts, self.nvm, self._rng)
         self._server = TableServer(self._security, self.tables)
-        self.agent = Agent(self.stack, self._security, now)
+        self._answers: dict[int, Answer] = dict.fromkeys(self._security.codes, self._serve)
+        self._answers[MESSAGE_CODE] = self._answer_atm
+        self.agent = Agent(self.stack, CommandSecurity(self._security), now)
         self.parts.link.sequence = lambda: self._security.last
         self._take_address()
+        self._keep_security()
 
     def _take_address(self) -> SubnetNode:
         """Digests and ET04 follow the address; 0/0 while there is none."""
@@ -175,29 +175,35 @@ class VirtualMeter:
     def _received(self, message: Received, now: float) -> None:
         self.parts.link.margin = message.margin_db
         if message.token is None:
+            self._received_broadcast(message, now)
             return
         answer = self._answers.get(message.apdu[0], _silence)(message, now)
-        if answer is None:
+        if not answer:
             self.stack.decline(message.token)
         else:
             self.stack.respond(message.token, answer, now)
 
     def _serve(self, message: Received, now: float) -> bytes | None:
-        before = self._security.last
+        accepted = self._server.outcomes[Outcome.ACCEPTED]
         response = self._server.receive(message.apdu, now)
-        if self._security.last != before:
+        if self._server.outcomes[Outcome.ACCEPTED] != accepted:
             self.agent.contacted(now)
-        self._keep_sequence()
+        self._keep_security()
         return response
+
+    def _received_broadcast(self, message: Received, now: float) -> None:
+        """A message that nobody answers: only secured broadcasts count their numbers."""
+        if message.apdu[0] == Code.BROADCAST and Code.BROADCAST in self._answers:
+            self._serve(message, now)
 
     def _answer_atm(self, message: Received, now: float) -> bytes | None:
         response = self.agent.answer(message, now)
-        self._keep_sequence()
+        self._keep_security()
         return response
 
-    def _keep_sequence(self) -> None:
-        if self._security.must_persist:
-            self.nvm.put(SEQUENCE_CELL, self._security.export_state())
+    def _keep_security(self) -> None:
+        self._security.keep()
+        self.stack.close_management(self._security.mode is Mode.AES)
         self.nvm.commit()
 
     def _configured(self, now: float) -> None:

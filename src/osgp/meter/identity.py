@@ -11,6 +11,8 @@ import msgspec
 from osgp.errors import UsageError
 from osgp.meter.dims import SetUp
 from osgp.meter.measuring import Traits, draw_traits
+from osgp.security.aes import KEY_SIZE
+from osgp.security.aes_device import DEFAULT_LIMITS, Limits
 from osgp.security.oma import OMAK_SIZE
 from osgp.security.secret import Secret
 
@@ -30,7 +32,9 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     `seed` and `number` name the household and its weather; `traits` replaces the drawn ones.
     `feeder` seeds disturbances of the supply, None for none. The clock starts `clock_error`
     seconds off and gains `clock_drift` parts per million; `zone` and `dst` are minutes (BT53).
-    `guarded_management`: once commissioned, network management needs authentication.
+    `guarded_management`: once commissioned, network management needs authentication. `factory_key`:
+    the AES key that it leaves the factory with, None for a meter that knows the old suite only;
+    `security` is ET04.123, ET55.20 and ET55.21.
     """
 
     neuron_id: bytes
@@ -50,12 +54,16 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     zone: int = 60
     dst: int = 60
     guarded_management: bool = False
+    factory_key: Secret | None = None
+    security: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         if len(self.neuron_id) != NEURON_ID_SIZE or len(self.program_id) != 8:
             raise UsageError("a neuron id has 6 bytes, a program id 8")
         if len(self.omak) != OMAK_SIZE:
             raise UsageError(f"an OMAK has {OMAK_SIZE} bytes")
+        if self.factory_key is not None and len(self.factory_key) != KEY_SIZE:
+            raise UsageError(f"a factory key has {KEY_SIZE} bytes")
 
     @property
     def household_traits(self) -> Traits:

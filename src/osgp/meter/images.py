@@ -24,6 +24,7 @@ from osgp.spec.tables.load_profile_internal import (
 )
 from osgp.spec.tables.logs import HistoryEntry, HistoryLogData
 from osgp.spec.tables.registers import CurrentRegisterData, PresentRegisterData, RegisterBlock
+from osgp.spec.tables.status import MeterStatus
 from osgp.spec.tables.system import SystemInformation
 from osgp.spec.tables.time_tou import Clock, ClockState, TimeOffset
 from osgp.wire import Record, Time
@@ -225,7 +226,7 @@ def _entries(parts: Parts) -> tuple[HistoryEntry, ...]:
 
 
 def _et04(parts: Parts, now: float) -> Record:
-    link, phases = parts.link, parts.profile.phases
+    link, phases, security = parts.link, parts.profile.phases, parts.link.security()
     return declared(
         SystemInformation,
         parts.dims,
@@ -241,6 +242,26 @@ def _et04(parts: Parts, now: float) -> Record:
         voltage_inactive_l3=phases < 3,
         neuron_state=link.state,
         plc_signal_quality_status=_signal_quality(link.margin),
+        broadcast_base=security.base,
+        broadcast_delta=security.delta,
+        maximum_key_usage_count=security.limit,
+        security_mode=security.mode,
+        fcm_message_count=security.handshakes,
+    )
+
+
+def _et54(parts: Parts, now: float) -> Record:
+    security = parts.link.security()
+    return declared(
+        MeterStatus,
+        parts.dims,
+        multiple_load_profile_data_sets=parts.profile.set_up.several,
+        energy_unit_change=False,
+        lcd_5_digit_id_codes=False,
+        multiple_mep_clients=False,
+        unicast_key_usage_count=security.unicast_uses,
+        broadcast_key_usage_count=security.broadcast_uses,
+        supported_security_modes=security.modes,
     )
 
 
@@ -296,5 +317,6 @@ PRODUCERS: Final[dict[int, Producer]] = {
     74: _bt74,
     EXTENDED + 4: _et04,
     EXTENDED + 21: _et21,
+    EXTENDED + 54: _et54,
 }
 """Tables made from the meter's state."""

@@ -39,7 +39,9 @@ POWER_FAILURE_CAUSE: Final = 3
 
 LOAD_PROFILE_OVERFLOW: Final = 0
 PHASE_LOSS: Final = 4
+INVALID_PASSWORD: Final = 8
 POWER_QUALITY: Final = 27
+KEY_EXPIRATION_PENDING: Final = 34
 """Manufacturer alarms (`osgp.spec.events.MANUFACTURER_ALARMS`)."""
 
 LOGGED: Final = frozenset(
@@ -52,6 +54,7 @@ LOGGED: Final = frozenset(
         events.VOLTAGE_SAG,
         events.VOLTAGE_SWELL,
         events.MANUFACTURER_EVENTS + LOAD_PROFILE_OVERFLOW,
+        events.MANUFACTURER_EVENTS + INVALID_PASSWORD,
         REPROGRAMMED,
     }
 )
@@ -67,6 +70,19 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alarms: frozenset[int] = frozenset()
 
 
+class Security(msgspec.Struct, frozen=True):
+    """What ET04 and ET54 show of the power line's security; `modes` are the suites it has."""
+
+    mode: int = 0
+    limit: int = 0
+    handshakes: int = 0
+    base: int = 0
+    delta: int = 0
+    unicast_uses: int = 0
+    broadcast_uses: int = 0
+    modes: frozenset[int] = frozenset({0})
+
+
 class Link(msgspec.Struct):
     """What the parts know of the power line: the device keeps it up to date.
 
@@ -74,6 +90,7 @@ class Link(msgspec.Struct):
     """
 
     sequence: Callable[[], int] = int
+    security: Callable[[], Security] = Security
     subnet: int = 0
     node: int = 0
     state: int = NodeState.UNCONFIGURED
@@ -231,8 +248,15 @@ class Parts:
         failed = condition.power_failed and not power_failure
         self._change(power_failed=failed, alarms=condition.alarms - alarms)
 
+    def raise_alarm(self, alarm: int, now: float) -> None:
+        """Latch a manufacturer alarm, and log the event that goes with it, if there is one."""
+        event = events.alarm_event(alarm)
+        if event is not None:
+            self.log.append(self.clock.reading(now), event, 0, PLC_USER)
+        self._alarm(alarm)
+
     def reprogrammed(self, now: float) -> None:
-        """Log that somebody changed the meter's place in the network."""
+        """Log that somebody changed the meter's place in the network, its keys or its mode."""
         self.log.append(self.clock.reading(now), REPROGRAMMED, 0, PLC_USER)
 
     def identify(self, digits: str) -> None:

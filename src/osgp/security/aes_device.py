@@ -119,6 +119,16 @@ class AesServer:
         return self._channel.usage.used if self._channel else 0
 
     @property
+    def broadcast_base(self) -> int:
+        """B, ET04.82."""
+        return self._broadcasts.base
+
+    @property
+    def broadcast_delta(self) -> int:
+        """D, ET04.86."""
+        return self._broadcasts.delta
+
+    @property
     def broadcast_uses(self) -> int:
         """ET54.86."""
         return self._broadcasts.used

@@ -144,6 +144,11 @@ class BroadcastReceiver:
         return self._held[-1].base if self._held else 0
 
     @property
+    def delta(self) -> int:
+        """D of the newest generation, ET04.86."""
+        return self._held[-1].delta if self._held else 0
+
+    @property
     def used(self) -> int:
         """Uses of the oldest generation still held, ET54.86."""
         return self._held[0].usage.used if self._held else 0

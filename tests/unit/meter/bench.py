@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
+
 from osgp.errors import ServiceError
 from osgp.lon import (
     Broadcast,
@@ -96,10 +98,18 @@ class Asker:
                 self.stack.receive_frame(frame.data, self.now, 20.0)
 
     def ask(
-        self, apdu: bytes, to: Destination, *, domain: bytes | int = 0, retry: int = 0
+        self,
+        apdu: bytes,
+        to: Destination,
+        *,
+        domain: bytes | int = 0,
+        retry: int = 0,
+        proof: bytes | None = None,
     ) -> bytes | None:
-        """The response to one APDU; None for silence."""
-        self.stack.send(Outgoing(to, apdu, Service.REQUEST, domain, retry, 0), self.now)
+        """The response to one APDU; None for silence. `proof`: the key of an authenticated one."""
+        proven = {"authenticated": proof is not None, "alternate_key": proof}
+        sent = Outgoing(to, apdu, Service.REQUEST, domain, retry, 0)
+        self.stack.send(msgspec.structs.replace(sent, **proven), self.now)
         answer = None
         for _ in range(8):
             self.exchange()
