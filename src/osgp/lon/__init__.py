@@ -26,7 +26,7 @@ from osgp.lon.events import (
     Statistics,
     Wink,
 )
-from osgp.lon.pdu import Lpdu, Npdu, PduType, destination_key
+from osgp.lon.pdu import Lpdu, Npdu, PduType, broadcast_request, destination_key
 from osgp.lon.stack import Stack
 from osgp.lon.tpdu import Apdu, AuthPdu, Spdu, Tpdu
 
@@ -62,6 +62,7 @@ __all__ = [
     "SubnetNode",
     "Tpdu",
     "Wink",
+    "broadcast_request",
     "crc16",
     "destination_key",
 ]

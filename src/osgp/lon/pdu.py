@@ -159,6 +159,20 @@ def destination_key(frame: bytes) -> Hashable | None:
     return None
 
 
+def broadcast_request(frame: bytes) -> bytes | None:
+    """APDU of `frame` if it is a plain broadcast request; None for everything else.
+
+    Nothing is verified: it exists so that a node can pass over questions that are not for it
+    before it takes the frame apart.
+    """
+    if len(frame) < MIN_FRAME or frame[1] & 0xFC != PduType.SPDU << 4:
+        return None
+    start = 5 + DOMAIN_LENGTHS[frame[1] & 3]
+    if len(frame) < start + 3 or frame[start] & 0xF0:
+        return None
+    return frame[start + 1 : -2]
+
+
 def _check_node(node: int) -> None:
     if not 0 <= node <= MAX_NODE:
         raise EncodeError("0..127", field="node")

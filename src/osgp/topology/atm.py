@@ -26,7 +26,7 @@ from typing import Final
 import msgspec
 
 from osgp.errors import DecodeError
-from osgp.lon import crc16
+from osgp.lon import broadcast_request, crc16
 from osgp.wire import (
     NO_DIMS,
     Layout,
@@ -243,11 +243,33 @@ class Registration(msgspec.Struct, frozen=True):
     active: int = 60
 
 
+_QUERY_HEAD: Final = bytes((MESSAGE_CODE, VERSION, Kind.QUERY))
+_QUERY_RANGE: Final = tuple(QUERY.span(name) for name in ("salt", "low", "high"))
+_QUERY_RANGE_END: Final = sum(_QUERY_RANGE[-1])
+
+
 class Responder:
     """A device's side of discovery."""
 
     def __init__(self, neuron_id: bytes, program_id: bytes) -> None:
         self._neuron_id, self._program_id = neuron_id, program_id
+        self._salt, self._hash = -1, 0
+
+    def ignores(self, frame: bytes) -> bool:
+        """Whether `frame` is a query of other hashes than this device's, seen without decoding it.
+
+        Queries are broadcast to all and meant for few. What is not clearly one is not ignored.
+        """
+        apdu = broadcast_request(frame)
+        if apdu is None or not apdu.startswith(_QUERY_HEAD) or len(apdu) < _QUERY_RANGE_END:
+            return False
+        salt, low, high = (int.from_bytes(apdu[at : at + size], "big") for at, size in _QUERY_RANGE)
+        return not low <= self._hash_with(salt) <= high
+
+    def _hash_with(self, salt: int) -> int:
+        if salt != self._salt:
+            self._salt, self._hash = salt, id_hash(self._neuron_id, salt)
+        return self._hash
 
     def answer(self, apdu: bytes, margin_db: float, registration: Registration) -> bytes | None:
         """The answer to a query; None where the device keeps silent.
@@ -260,7 +282,7 @@ class Responder:
             asked = parse_query(apdu)
         except DecodeError:
             return None
-        if not asked.low <= id_hash(self._neuron_id, asked.salt) <= asked.high:
+        if not asked.low <= self._hash_with(asked.salt) <= asked.high:
             return None
         if not _speaks(asked, registration):
             return None
