@@ -69,7 +69,7 @@ class VirtualMeter:
 
     def receive_frame(self, frame: bytes, now: float, margin_db: float = 0.0) -> None:
         """Take one LPDU from the medium; nothing that it may hold raises."""
-        if self._responder.ignores(frame):
+        if self.agent.ignores(frame):
             return
         self._catch_up(now)
         if self.powered:

@@ -98,6 +98,10 @@ class Agent:
             return self._open(apdu[len(atm.ENVELOPE) :], now)
         return self._responder.answer(apdu, message.margin_db, self._registration(now))
 
+    def ignores(self, frame: bytes) -> bool:
+        """Whether `frame` is a query that is not for this device."""
+        return self._responder.ignores(frame)
+
     def on_event(self, event: Event, now: float) -> bool:
         """Takes one event of the stack; False: it is none of the agent's."""
         match event:
