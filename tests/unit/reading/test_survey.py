@@ -10,13 +10,14 @@ import pytest
 from osgp.errors import DecodeError, InsufficientSecurityClearance, TransportError, UsageError
 from osgp.export import obis
 from osgp.run.reading.device import open_device
+from osgp.run.reading.profile import Period, read_profile
 from osgp.run.reading.survey import survey
 from osgp.run.reading.wanted import read_wanted, wanted
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
 from osgp.spec import tables
 
-from .bench import NOON, RK, images_of, imagined, run, served, virtual
+from .bench import NOON, RK, images_of, imagined, listing, run, served, virtual
 
 
 def test_registers_are_the_meters_own() -> None:
@@ -192,5 +193,21 @@ def test_the_port_is_free_after_a_failure() -> None:
                 await bench.ask(failing)
             await asyncio.sleep(0.05)
             assert (await bench.ask(survey)).meter.serial
+
+    run(work)
+
+
+def test_names_that_a_key_may_not_see_are_done_without() -> None:
+    """ET66 only adds names, and is for MEP keys alone."""
+
+    async def work() -> None:
+        images = await images_of(virtual(1.0))
+        images[0] = listing(images[0], ("ET66",))
+        images.pop(2114, None)
+        async with served(imagined(images)) as bench:
+            found = await bench.ask(lambda reader: read_wanted(reader, [wanted("BT28.values[2]")]))
+            profile = await bench.ask(lambda reader: read_profile(reader, Period()))
+        assert found[0].rows[0].name
+        assert profile.channels[0].name
 
     run(work)

@@ -45,6 +45,7 @@ from .cache import (
     interface_of,
     whole_images,
 )
+from .reader import PortReader
 
 T = TypeVar("T")
 Make = Callable[[DeviceReader], Exchange[T]]
@@ -53,6 +54,10 @@ OnBytes = Callable[[int, int], None]
 
 CLOSING: Final = 3.0
 """Seconds that logging off may take, after which the port is just closed."""
+
+STEP: Final = 0.002
+LETTING_GO: Final = 500
+"""Steps until a closed port must be free for the next program."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -91,7 +96,7 @@ class Device:
     """A meter on an open port. Made by `open_device`."""
 
     def __init__(self, driver: CallingDriver, session: _Session, access: Access) -> None:
-        self.reader = DeviceReader(session.tables, on_image=self._image)
+        self.reader = PortReader(session.tables, on_image=self._image)
         self.on_bytes: OnBytes = lambda table, count: None
         self.on_size: Callable[[int], None] = lambda total: None
         self._driver, self._session, self._access = driver, session, access
@@ -133,13 +138,12 @@ class Device:
             await self._recall(self._cache)
 
     async def close(self) -> None:
-        """Keeps what was learned, logs off, closes the port; never raises."""
+        """Keeps what was learned and logs off; never raises."""
         if self._cache is not None and self._interface is not None:
             self._cache.remember(self._interface, whole_images(self._images, self.reader.dims))
         with suppress(OsgpError, TimeoutError):
             async with asyncio.timeout(CLOSING):
                 await self._driver.call(self._session.close())
-        self._driver.close()
 
     async def _call(self, make: Make[T]) -> T:
         exchange = self._session.during(lambda: make(self.reader))
@@ -202,9 +206,18 @@ async def open_device(access: Access) -> AsyncIterator[Device]:
         finally:
             await device.close()
     finally:
-        driver.close()
+        await _let_go(driver)
         if log is not None:
             log.close()
+
+
+async def _let_go(driver: CallingDriver) -> None:
+    """Closes the port, and returns when the system has it back."""
+    driver.close()
+    for _ in range(LETTING_GO):
+        if not driver.connected:
+            return
+        await asyncio.sleep(STEP)
 
 
 def _port_name(access: Access) -> str:

@@ -23,6 +23,8 @@ from osgp.spec.source_ids import Quantity
 from osgp.wire import Layout, Ring
 from osgp.wire.rings import Entry
 
+from .wanted import if_open
+
 FIRST_TABLE: Final = 64
 MINUTES_A_DAY: Final = 1440
 SUMMER: Final = 0
@@ -168,9 +170,8 @@ class _Collector:
 
 def _channels(reader: DeviceReader, data_set: int) -> Exchange[tuple[Channel, ...]]:
     control = yield from reader.once("BT62")
-    images = {}
-    if (yield from reader.has("ET66")):
-        images["ET66"] = yield from reader.once("ET66")
+    mapping = yield from if_open(reader, "ET66")
+    images = {} if mapping is None else {"ET66": mapping}
     sets = control.data_sets
     if data_set > len(sets):
         raise DecodeError("does not describe this data set", table="BT62")

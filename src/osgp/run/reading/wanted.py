@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from osgp.errors import UsageError
+from osgp.errors import ServiceError, UsageError
 from osgp.export.explain import Explained, explain
 from osgp.export.lookup import find
 from osgp.session import Exchange
@@ -67,12 +67,23 @@ def _read(reader: DeviceReader, one: Wanted) -> Exchange[Found]:
 
 
 def naming_tables(reader: DeviceReader, table: str) -> Exchange[dict[str, Any]]:
-    """Decoded tables that name the values of `table`."""
+    """Decoded tables that name the values of `table`, as far as the key opens them."""
     images = {}
     for name in NAMING if table in NAMED else ():
-        if (yield from reader.has(name)):
-            images[name] = yield from reader.once(name)
+        record = yield from if_open(reader, name)
+        if record is not None:
+            images[name] = record
     return images
+
+
+def if_open(reader: DeviceReader, name: str) -> Exchange[Any]:
+    """A table that only adds names; None where the device has none or refuses it."""
+    if not (yield from reader.has(name)):
+        return None
+    try:
+        return (yield from reader.once(name))
+    except ServiceError:
+        return None
 
 
 def _whole(
