@@ -55,6 +55,8 @@ from .way import Way
 
 log = structlog.get_logger("osgp.concentrator")
 
+PHASE_TRIES = 3
+
 
 class KeySource(Protocol):
     """Where the utility's keys come from. Raises OsgpError where there is none."""
@@ -427,10 +429,12 @@ class Concentrator:
 def _registered(entry: DomainEntry) -> Exchange[int]:
     """Commissions a device; its phase, 0 where it does not say."""
     yield from scripts.commission(entry)
-    try:
-        return (yield from scripts.phase())
-    except TransportError:
-        return 0
+    for _ in range(PHASE_TRIES):
+        try:
+            return (yield from scripts.phase())
+        except TransportError:
+            continue
+    return 0
 
 
 def _outcome(talk: Conversation) -> Outcome:
