@@ -100,7 +100,8 @@ class Agent:
 
     def ignores(self, frame: bytes) -> bool:
         """Whether `frame` is a query that is not for this device."""
-        return self._responder.ignores(frame)
+        own = registered_in(self._stack.config)
+        return self._responder.ignores(frame, None if own is None else own.domain)
 
     def on_event(self, event: Event, now: float) -> bool:
         """Takes one event of the stack; False: it is none of the agent's."""

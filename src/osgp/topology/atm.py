@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import itertools
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -243,9 +244,12 @@ class Registration(msgspec.Struct, frozen=True):
     active: int = 60
 
 
-_QUERY_HEAD: Final = bytes((MESSAGE_CODE, VERSION, Kind.QUERY))
-_QUERY_RANGE: Final = tuple(QUERY.span(name) for name in ("salt", "low", "high"))
-_QUERY_RANGE_END: Final = sum(_QUERY_RANGE[-1])
+@lru_cache(maxsize=16)  # a query is broadcast: all who hear it look at the same bytes
+def _asked(apdu: bytes) -> DiscoveryQuery | None:
+    try:
+        return parse_query(apdu)
+    except DecodeError:
+        return None
 
 
 class Responder:
@@ -255,16 +259,19 @@ class Responder:
         self._neuron_id, self._program_id = neuron_id, program_id
         self._salt, self._hash = -1, 0
 
-    def ignores(self, frame: bytes) -> bool:
-        """Whether `frame` is a query of other hashes than this device's, seen without decoding it.
+    def ignores(self, frame: bytes, domain: bytes | None) -> bool:
+        """Whether `frame` is a query that this device, registered in `domain`, is not meant by.
 
-        Queries are broadcast to all and meant for few. What is not clearly one is not ignored.
+        Queries are broadcast to all and meant for few: this is to be asked before the frame is
+        taken apart. What is not clearly such a query is not ignored.
         """
         apdu = broadcast_request(frame)
-        if apdu is None or not apdu.startswith(_QUERY_HEAD) or len(apdu) < _QUERY_RANGE_END:
+        asked = None if apdu is None else _asked(apdu)
+        if asked is None:
             return False
-        salt, low, high = (int.from_bytes(apdu[at : at + size], "big") for at, size in _QUERY_RANGE)
-        return not low <= self._hash_with(salt) <= high
+        if asked.domain == domain and not asked.members:
+            return True
+        return not asked.low <= self._hash_with(asked.salt) <= asked.high
 
     def _hash_with(self, salt: int) -> int:
         if salt != self._salt:
@@ -278,9 +285,8 @@ class Responder:
         who did not ask for members; when the range is not its own; and for anything that is no
         query of this version.
         """
-        try:
-            asked = parse_query(apdu)
-        except DecodeError:
+        asked = _asked(apdu)
+        if asked is None:
             return None
         if not asked.low <= self._hash_with(asked.salt) <= asked.high:
             return None

@@ -37,18 +37,18 @@ def test_only_queries_for_others_are_ignored(
     low, high = sorted((one, other))
     asked = atm.query(salt, atm.HashRange(low, high), domain=b"OSG")
     own = low <= atm.id_hash(NEURON, salt) <= high
-    assert RESPONDER.ignores(frame(asked, domain=domain)) is not own
+    assert RESPONDER.ignores(frame(asked, domain=domain), None) is not own
 
 
 @given(st.binary(max_size=60))
 def test_nothing_else_is_ignored(noise: bytes) -> None:
-    assert not RESPONDER.ignores(noise) or broadcast_request(noise) is not None
+    assert not RESPONDER.ignores(noise, b"OSG") or broadcast_request(noise) is not None
 
 
 @given(st.binary(min_size=1, max_size=40))
 def test_other_services_are_not_ignored(apdu: bytes) -> None:
-    assert not RESPONDER.ignores(frame(b"\x00" + apdu))
-    assert not RESPONDER.ignores(frame(b"\x02" + apdu, Service.UNACKD_RPT))
+    assert not RESPONDER.ignores(frame(b"\x00" + apdu), None)
+    assert not RESPONDER.ignores(frame(b"\x02" + apdu, Service.UNACKD_RPT), None)
 
 
 def test_the_quick_look_agrees_with_the_codec() -> None:
@@ -59,3 +59,11 @@ def test_the_quick_look_agrees_with_the_codec() -> None:
     spdu = npdu.enclosed()
     assert isinstance(spdu, Spdu)
     assert broadcast_request(data) == spdu.apdu
+
+
+@given(st.booleans(), st.sampled_from([b"OSG", b"XYZ", None]))
+def test_members_of_the_asker_s_domain_are_meant_only_if_it_says_so(
+    members: bool, registered: bytes | None
+) -> None:
+    asked = frame(atm.query(1, atm.EVERYBODY, domain=b"OSG", members=members))
+    assert RESPONDER.ignores(asked, registered) is (registered == b"OSG" and not members)
