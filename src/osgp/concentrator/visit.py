@@ -49,7 +49,6 @@ class Visit:
         self._registers: list[RegisterValue] = []
         self._profile: ProfileReading | None = None
         self._events: list[LoggedEvent] = []
-        self._sequence = 0
         reader.on_image = self._keep
 
     def gather(self) -> Exchange[Reading]:
@@ -73,9 +72,8 @@ class Visit:
             yield from update_event_pointer(self._reader.client, count, self._next_sequence())
 
     def _next_sequence(self) -> int:
-        """Tells the calls of this visit apart, and from those of earlier ones."""
-        self._sequence = (self._sequence or int(self._clock.now)) + 1
-        return self._sequence & 0xFF
+        """Tells a call from every other of this session: the device refuses to run one twice."""
+        return self._reader.next_call(int(self._clock.now))
 
     def _keep(self, table: int, offset: int, data: bytes) -> None:
         self._images.append(TableImage(table, offset, data, self._clock.now))

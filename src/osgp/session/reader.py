@@ -39,6 +39,7 @@ class DeviceReader:
         self.dims = Dims() if dims is None else dims
         self.on_image = on_image or (lambda table, offset, data: None)
         self._once: dict[str, Any] = {}
+        self._calls: int | None = None
 
     def layout(self, name: str) -> Exchange[Layout[Any]]:
         """The layout that table `name` has on this device. Raises as `table`."""
@@ -98,6 +99,11 @@ class DeviceReader:
         data = yield from self.client.read(number, offset, count)
         self.on_image(number, offset, data)
         return data
+
+    def next_call(self, first: int) -> int:
+        """A sequence number (0..255) for a procedure call: `first`, then one after another."""
+        self._calls = first if self._calls is None else self._calls + 1
+        return self._calls & 0xFF
 
     def forget(self) -> None:
         """Drops dimensions and firmware: the device has said that its interface changed."""
