@@ -3,8 +3,7 @@
 A round begins with a fresh salt and covers all hashes in a few ranges, all on one carrier; the next
 round takes the other one. What an answer count means:
 
-    silence       the range is empty, or all answers collided: done; a range of everybody is asked
-                  `silences` times
+    silence       the range is empty, or all answers collided: ask again, `silences` times in all
     a few         those were found and will keep quiet from now on: ask again for the rest
     a crowd       too many answer at once and most are lost: split the range
     nobody new    those who answer do not get quiet by being found: counts as silence
@@ -110,9 +109,8 @@ class Discovery:
 
     def _follow_up(self, ask: Ask, turnout: Turnout) -> list[Ask]:
         again = msgspec.structs.replace
-        needed = self._silences if ask.range == EVERYBODY else 1
         match turnout:
-            case Turnout.SILENCE if ask.silences + 1 < needed:
+            case Turnout.SILENCE if ask.silences + 1 < self._silences:
                 return [again(ask, silences=ask.silences + 1)]
             case Turnout.SILENCE:
                 return []

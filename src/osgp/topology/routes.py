@@ -27,7 +27,7 @@ from osgp.repeating import MAX_HOPS
 from .links import Carrier, LinkKey, Links, Node
 
 HOP_COST: Final = 0.4
-SWITCH_BELOW: Final = 0.75
+SWITCH_BELOW: Final = 0.85
 USABLE: Final = 0.3
 """The lower threshold, as a `quality`."""
 LAST_RESORT: Final = 10.0
@@ -101,12 +101,6 @@ class Routes:
         """The chain in use; None while there was none."""
         chosen = self._chosen.get(target)
         return None if chosen is None else chosen.route
-
-    def reachable(self, target: Node) -> bool:
-        """Whether a link leads to the device at all, or it was reached before."""
-        return target in self._chosen or any(
-            node == self._root or self._repeats(node) for node in self._links.neighbours(target)
-        )
 
     def choose(self, target: Node, now: float, broken: Collection[LinkKey] = ()) -> Route:
         """The chain for the next try. `broken`: links that broke in this conversation."""
