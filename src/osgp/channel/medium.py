@@ -57,7 +57,10 @@ class OutFrame(Protocol):
 class Endpoint(Protocol):
     """A sans-IO machine at the line. Times are the scheduler's, in seconds."""
 
-    def receive_frame(self, frame: bytes, now: float, margin_db: float) -> None: ...
+    def receive_frame(self, frame: bytes, now: float, margin_db: float) -> object:
+        """False says that the frame changed nothing: no timer, nothing to send."""
+        ...
+
     def frames_to_send(self, now: float) -> Sequence[OutFrame]: ...
     def next_timer(self) -> float | None: ...
     def handle_timer(self, now: float) -> None: ...
@@ -370,8 +373,8 @@ class Medium:
             if station is not None:
                 data = sent.data if intact else self._reception.corrupt(sent.data)
                 station.counts.received += 1
-                station.endpoint.receive_frame(data, now, margin)
-                station.poke(now)
+                if station.endpoint.receive_frame(data, now, margin) is not False:
+                    station.poke(now)
 
 
 def _idle_window(access: Access) -> float:

@@ -67,14 +67,15 @@ class VirtualMeter:
 
     # --- the five verbs ----------------------------------------------------------------------
 
-    def receive_frame(self, frame: bytes, now: float, margin_db: float = 0.0) -> None:
-        """Take one LPDU from the medium; nothing that it may hold raises."""
+    def receive_frame(self, frame: bytes, now: float, margin_db: float = 0.0) -> bool:
+        """Take one LPDU from the medium; nothing that it may hold raises. False: passed over."""
         if self.agent.ignores(frame):
-            return
+            return False
         self._catch_up(now)
         if self.powered:
             self.stack.receive_frame(frame, now, margin_db)
             self._handle_events(now)
+        return True
 
     def frames_to_send(self, now: float) -> list[OutFrame]:
         """Frames for the medium, oldest first; all they acknowledge is durable."""
