@@ -189,6 +189,7 @@ class Concentrator:
             self._cycle_at = None
             self._heard.clear()
             self.finder.cycle()
+            self.roster.cycle()
         due = self._agenda.is_due(now)
         if not (due and self._searches >= self.plan.searches) and self._look(now):
             self._searches += due

@@ -19,30 +19,33 @@ class Roster:
         self._sink, self._plan = sink, plan
         self.devices: dict[bytes, KnownDevice] = {}
         self.turned_away = 0
+        self._forgotten = 0
         for device in sink.devices():
-            if device.domain in (b"", plan.domain):
+            if device.domain in (b"", plan.domain) and not _is_stranger(device):
                 self._add(device)
         own = SubnetNode(plan.subnet, plan.node)
         taken = [known.address for known in self.devices.values() if known.device.node]
         self._addresses = AddressPool([own, *taken], plan.subnet)
 
+    def cycle(self) -> None:
+        """To be called every `Plan.discover_every`."""
+        self._forgotten = 0
+
     @property
     def has_room(self) -> bool:
         """Whether strangers may be entered."""
-        failed = (
-            known.life is Life.DISCOVERED and known.failures > 0 for known in self.devices.values()
-        )
-        return sum(failed) < self._plan.strangers
+        return len(self._strangers()) < self._plan.strangers
 
     def meet(self, neuron_id: bytes, program_id: bytes, now: float) -> KnownDevice | None:
         """The device, entered if it is new.
 
         None for a stranger while `Plan.strangers` others have answered but could not be
-        commissioned: answers are not authenticated, and anybody can make up ids.
+        commissioned: answers are not authenticated, and anybody can make up ids. Who was tried in
+        vain more than once makes room.
         """
         known = self.devices.get(neuron_id)
         if known is None:
-            if not self.has_room:
+            if not (self.has_room or self._make_room()):
                 self.turned_away += 1
                 return None
             device = Device(
@@ -76,3 +79,29 @@ class Roster:
         known = KnownDevice(device, self._sink.cursor(device.neuron_id))
         self.devices[device.neuron_id] = known
         return known
+
+    def _strangers(self) -> list[KnownDevice]:
+        devices = self.devices.values()
+        return [known for known in devices if known.life is Life.DISCOVERED and known.failures]
+
+    def _make_room(self) -> bool:
+        """Forgets the stranger that was tried most often, and has its address back.
+
+        Not for ever more in one cycle: whoever has new names all the time must not keep the line.
+        """
+        if self._forgotten >= self._plan.strangers:
+            return False
+        worst = max(self._strangers(), key=lambda known: known.failures)
+        if worst.failures < 2:
+            return False
+        if worst.device.node:
+            self._addresses.give_back(worst.address)
+        worst.assign(self._plan.domain, SubnetNode(0, 0), self._sink)
+        self.drop(worst.device.neuron_id)
+        self._forgotten += 1
+        return True
+
+
+def _is_stranger(device: Device) -> bool:
+    """It never got an address: if it is there, it will answer again."""
+    return device.state == Life.DISCOVERED and not device.node

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 
 from osgp.errors import LocalProtocolError
 from osgp.lon import SubnetNode
@@ -13,7 +14,7 @@ NODES = range(1, 127)
 
 
 class AddressPool:
-    """Gives every device an address of its own; `taken` ones are never given again.
+    """Gives every device an address of its own; `taken` ones are not given.
 
     `first`: the subnet to begin with. Concentrators in earshot of each other begin with different
     ones: on the discovery domain, which they share, their devices are then told apart.
@@ -21,7 +22,7 @@ class AddressPool:
 
     def __init__(self, taken: Iterable[SubnetNode] = (), first: int = SUBNETS[0]) -> None:
         self._taken = set(taken)
-        self._free = (
+        self._free: Iterator[SubnetNode] = (
             address
             for subnet in (*range(first, SUBNETS.stop), *range(SUBNETS.start, first))
             for node in NODES
@@ -35,3 +36,8 @@ class AddressPool:
             raise LocalProtocolError("the domain has no free address")
         self._taken.add(address)
         return address
+
+    def give_back(self, address: SubnetNode) -> None:
+        """Nobody has it any more; it is given again when no other is left."""
+        self._taken.discard(address)
+        self._free = itertools.chain(self._free, (address,))
