@@ -176,8 +176,6 @@ def test_up_draws_the_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(command) == 0
     assert "topology.svg" in capsys.readouterr().out
     assert (tmp_path / "topology.png").read_bytes().startswith(b"\x89PNG")
-    assert "8 devices" in (tmp_path / "topology.svg").read_text() or (
-        (tmp_path / "topology.svg").stat().st_size > 10_000
-    )
+    assert (tmp_path / "topology.svg").stat().st_size > 10_000
     assert run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["intervals_missing"] == 0
