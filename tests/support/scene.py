@@ -77,7 +77,7 @@ def scene(
     keys = MasterKey(Secret(DEMO_MASTER))
     memory = FileStore(folder / "meters.db")
     line = scenarios.load(scenario) if isinstance(scenario, str) else scenario
-    plan = plan or Plan(ranges=max(4, meters // EXPECTED_ANSWERS))
+    plan = plan or Plan(visit_every=12 * HOUR, ranges=max(4, meters // EXPECTED_ANSWERS))
     try:
         with open_store(f"sqlite:///{folder / 'x.db'}") as store:
             profiles = neighbourhood(meters, seed, keys.omak, disturbed=False)
