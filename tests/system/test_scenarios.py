@@ -6,10 +6,12 @@ import json
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from osgp.channel import Station
 from osgp.cli.main import run
+from osgp.concentrator.plan import Plan
 from osgp.lon import SubnetNode
 from osgp.run.up import BEGINNING
 from osgp.topology import Life
@@ -17,6 +19,8 @@ from tests.support.scene import HOUR, Scene, scene
 
 RURAL = 24
 LONGEST = 8
+OFTEN = Plan(ranges=4, visit_every=6 * HOUR)
+"""Every hour of the day sees visits."""
 
 
 def check_places(told: Scene) -> None:
@@ -32,7 +36,7 @@ def check_places(told: Scene) -> None:
 
 def test_eight_hops_with_one_frame_in_five_lost(tmp_path: Path) -> None:
     """Every meter is found, commissioned and read; none is lost after a day of changing noise."""
-    with scene(tmp_path, "rural-feeder", RURAL) as told:
+    with scene(tmp_path, "rural-feeder", RURAL, plan=OFTEN) as told:
         told.run_to(10, lambda: told.unread() > 0)
         assert told.unread() == 0, f"after {told.hour:.1f} h"
         told.run_to(25)
@@ -42,7 +46,7 @@ def test_eight_hops_with_one_frame_in_five_lost(tmp_path: Path) -> None:
         hops = [told.concentrator.network.hops_to(node) for node in told.concentrator.devices]
         assert max(hops) >= LONGEST - 1
         newest = min(device.last_contact or 0.0 for device in told.store.devices())
-        assert newest > BEGINNING + 12 * HOUR
+        assert newest > BEGINNING + 16 * HOUR
         lost = told.world.medium.links
         assert lost.delivered.sum() < 0.85 * lost.attempts.sum()
 
@@ -135,7 +139,8 @@ def test_two_concentrators_share_a_street(tmp_path: Path) -> None:
 
 def test_devices_move_when_their_concentrator_is_gone_for_long(tmp_path: Path) -> None:
     """In contact elsewhere they keep silent; after `Plan.adopt_after` the neighbour takes them."""
-    with scene(tmp_path, "two-transformers", 30) as told:
+    plan = msgspec.structs.replace(OFTEN, adopt_after=26 * HOUR)
+    with scene(tmp_path, "two-transformers", 30, plan=plan) as told:
         told.run_to(3)
         _, other = told.world.concentrators
         kept = len(other.devices)
@@ -150,7 +155,7 @@ def test_devices_move_when_their_concentrator_is_gone_for_long(tmp_path: Path) -
 
 @pytest.mark.parametrize(("scenario", "meters"), [("noisy-night", 40), ("urban-street", 24)])
 def test_noise_all_day(scenario: str, meters: int, tmp_path: Path) -> None:
-    with scene(tmp_path, scenario, meters) as told:
+    with scene(tmp_path, scenario, meters, plan=OFTEN) as told:
         told.run_to(25)
         assert told.lives() == {Life.OPERATING: meters}
         assert set(told.commissioned.values()) == {1}

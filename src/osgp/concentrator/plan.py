@@ -16,7 +16,8 @@ class Plan(msgspec.Struct, frozen=True):
     `patience`: devices that look in vain until the rest is left for the next time.
     `quest`: devices asked, at most, whether they hear one that does not answer any more.
     `strangers`: devices, at most, that answered but cannot be commissioned.
-    `adopt_after`: a device registered elsewhere is taken over after this long without contact.
+    `adopt_after`: a device registered elsewhere is taken over after this long without contact:
+    longer than any concentrator leaves it alone, so two visits and a little.
     `frame_time`: what a long frame takes with access to the medium; `hop_retry`: further tries on
     one link of a chain.
     """
@@ -38,7 +39,7 @@ class Plan(msgspec.Struct, frozen=True):
     patience: int = 8
     quest: int = 5
     strangers: int = 64
-    adopt_after: float = 26 * 3600.0
+    adopt_after: float = 50 * 3600.0
     frame_time: float = 0.25
     hop_retry: int = 5
 
