@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.lon import SubnetNode
 from osgp.topology import AddressPool, Life
 
@@ -9,6 +11,8 @@ from .known import KnownDevice
 from .plan import Plan
 from .sink import Device, Sink
 
+FORGOTTEN_SHARE: Final = 8
+"""One in so many strangers, and one more, makes room for others in each cycle."""
 _REPEATING = (Life.COMMISSIONED, Life.OPERATING)
 
 
@@ -87,9 +91,10 @@ class Roster:
     def _make_room(self) -> bool:
         """Forgets the stranger that was tried most often, and has its address back.
 
-        Not for ever more in one cycle: whoever has new names all the time must not keep the line.
+        A few in each cycle: whoever has new names all the time must not keep the line. Who is no
+        stranger needs the room for a moment only.
         """
-        if self._forgotten >= self._plan.strangers:
+        if self._forgotten > self._plan.strangers // FORGOTTEN_SHARE:
             return False
         worst = max(self._strangers(), key=lambda known: known.failures)
         if worst.failures < 2:
