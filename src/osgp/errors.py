@@ -120,6 +120,24 @@ class DeviceBusy(ServiceError):
     code, meaning = 0x06, "device busy"
 
 
+class DataNotReady(ServiceError):
+    """ANSI C12.18 `dnr`."""
+
+    code, meaning = 0x07, "data not ready"
+
+
+class DataLocked(ServiceError):
+    """ANSI C12.18 `dlk`."""
+
+    code, meaning = 0x08, "data locked"
+
+
+class RenegotiateRequest(ServiceError):
+    """ANSI C12.18 `rno`: the device wants the session to begin anew with identification."""
+
+    code, meaning = 0x09, "renegotiation requested"
+
+
 class InvalidServiceSequenceState(ServiceError):
     code, meaning = 0x0A, "invalid service sequence state"
 

@@ -3,6 +3,10 @@
 A table's layout depends on the firmware and on dimension tables; `DeviceReader` reads those first,
 remembers them, and then knows the place of every field. Every image goes to `on_image` as it was
 received.
+
+A dimension table that the key does not open is done without, where a layout can: the read-only key
+of the optical port, for one, does not open ET54, on which the number of load profile data sets
+depends, and the first data set is there all the same. A layout that cannot raises DimensionError.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from osgp.errors import RemoteProtocolError
+from osgp.errors import InsufficientSecurityClearance, RemoteProtocolError
 from osgp.spec import Table, tables
 from osgp.spec.declare import EXTENDED
 from osgp.spec.firmware import packed_version
@@ -38,6 +42,7 @@ class DeviceReader:
         self.client = client
         self.dims = Dims() if dims is None else dims
         self.on_image = on_image or (lambda table, offset, data: None)
+        self.refused: set[str] = set()
         self._once: dict[str, Any] = {}
         self._calls: int | None = None
 
@@ -46,9 +51,9 @@ class DeviceReader:
         declaration = tables[name]
         if name not in _IDENTITY:
             yield from self._identify()
-        for needed in sorted(dependencies(declaration) - {name}):
+        for needed in sorted(dependencies(declaration) - {name} - self.refused):
             if needed not in self.dims and (yield from self.has(needed)):
-                yield from self.table(needed)
+                yield from self._dimension(needed)
         return declaration.bind(self.dims)
 
     def has(self, name: str) -> Exchange[bool]:
@@ -108,7 +113,14 @@ class DeviceReader:
     def forget(self) -> None:
         """Drops dimensions and firmware: the device has said that its interface changed."""
         self.dims = Dims()
+        self.refused.clear()
         self._once.clear()
+
+    def _dimension(self, name: str) -> Exchange[None]:
+        try:
+            yield from self.table(name)
+        except InsufficientSecurityClearance:
+            self.refused.add(name)
 
     def _identify(self) -> Exchange[None]:
         """Learns the firmware, unless it is known or the device does not tell."""

@@ -7,6 +7,7 @@ import pytest
 from osgp.errors import (
     DimensionError,
     InappropriateActionRequested,
+    InsufficientSecurityClearance,
     OperationNotPossible,
 )
 from osgp.session.reader import DeviceReader
@@ -69,6 +70,40 @@ def test_dimensions_that_the_device_lacks_keep_their_defaults_or_fail() -> None:
     reader, line, _ = reader_of(images("BT00", "BT23"))
     with pytest.raises(DimensionError, match="BT21, which has not been read"):
         line.run(reader.table("BT23"))
+
+
+def general_image(*names: str) -> bytes:
+    return tables["BT00"].bind().encode(general_configuration(names))
+
+
+class Closed(ToyTables):
+    """Tables of which one is not for this key."""
+
+    closed = tables["ET54"].info.number
+
+    def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
+        if table == self.closed:
+            self.asked += 1
+            raise InsufficientSecurityClearance
+        return super().read(table, offset, count, key, now)
+
+    asked = 0
+
+
+def test_dimensions_that_the_key_does_not_open_are_done_without() -> None:
+    status = tables["ET54"].info.number
+    held = images("BT00", "BT01", "BT61") | {0: general_image("BT00", "BT01", "BT61", "ET54")}
+    toy = Closed(held | {status: b""})
+    there = Device(toy)
+    reader, line = DeviceReader(there.client), there.line()
+    for _ in range(2):
+        assert line.run(reader.layout("BT64"))
+    assert (toy.asked, reader.refused) == (1, {"ET54"})
+    with pytest.raises(InsufficientSecurityClearance):
+        line.run(reader.table("ET54"))
+    reader.forget()
+    assert line.run(reader.layout("BT64"))
+    assert toy.asked == 3
 
 
 def test_a_part_is_read_alone() -> None:

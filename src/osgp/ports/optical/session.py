@@ -16,6 +16,7 @@ from osgp.errors import (
     InvalidServiceSequenceState,
     OsgpError,
     RemoteProtocolError,
+    RenegotiateRequest,
     ServiceError,
     TransportError,
 )
@@ -122,7 +123,7 @@ class OpticalSession:
                 if self.identity is None:
                     yield from self.open()
                 return (yield from make())
-            except (TransportError, InvalidServiceSequenceState):
+            except (TransportError, InvalidServiceSequenceState, RenegotiateRequest):
                 self._forget()
                 if not remaining:
                     raise

@@ -45,7 +45,6 @@ from .cache import (
     interface_of,
     whole_images,
 )
-from .reader import PortReader
 
 T = TypeVar("T")
 Make = Callable[[DeviceReader], Exchange[T]]
@@ -96,7 +95,7 @@ class Device:
     """A meter on an open port. Made by `open_device`."""
 
     def __init__(self, driver: CallingDriver, session: _Session, access: Access) -> None:
-        self.reader = PortReader(session.tables, on_image=self._image)
+        self.reader = DeviceReader(session.tables, on_image=self._image)
         self.on_bytes: OnBytes = lambda table, count: None
         self.on_size: Callable[[int], None] = lambda total: None
         self._driver, self._session, self._access = driver, session, access
