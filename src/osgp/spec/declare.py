@@ -90,6 +90,13 @@ def procedure_name(number: int) -> str:
     return f"EP{number - EXTENDED:02d}" if number >= EXTENDED else f"BP{number:02d}"
 
 
+def as_dims(dims: Dims | Mapping[str, Any] | None) -> Dims:
+    """Dimension tables, however they are given; none are those of a device that has none."""
+    if isinstance(dims, Dims):
+        return dims
+    return NO_DIMS if dims is None else Dims(dims)
+
+
 def keys(names: str) -> frozenset[str]:
     """Key names in a string, as a set."""
     return frozenset(names.split())
@@ -213,8 +220,8 @@ class Table(Record, metaclass=TableMeta):
 
         Raises DimensionError where one is missing or absurd.
         """
-        known = dims if isinstance(dims, Dims) else Dims(dims) if dims else NO_DIMS
-        return bind(cls, known, cls.info.name)
+        known = as_dims(dims)
+        return known.bound.get(cls) or bind(cls, known, cls.info.name)
 
 
 class Procedure(Record, metaclass=ProcedureMeta):
@@ -225,8 +232,8 @@ class Procedure(Record, metaclass=ProcedureMeta):
     @classmethod
     def bind(cls, dims: Dims | Mapping[str, Any] | None = None) -> Layout[Self]:
         """The layout of the parameters. Raises DimensionError."""
-        known = dims if isinstance(dims, Dims) else Dims(dims) if dims else NO_DIMS
-        return bind(cls, known, cls.info.name)
+        known = as_dims(dims)
+        return known.bound.get(cls) or bind(cls, known, cls.info.name)
 
 
 __all__ = [

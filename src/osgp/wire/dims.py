@@ -46,6 +46,10 @@ class Dims(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._tables)
 
+    def __bool__(self) -> bool:
+        """True, also where no table is known: the firmware may be, and `or` must not lose it."""
+        return True
+
     def __hash__(self) -> int:
         return id(self)
 

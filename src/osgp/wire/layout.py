@@ -84,7 +84,7 @@ class Layout(Generic[R]):
 
     @property
     def record(self) -> type[R]:
-        return self.tree.record  # type: ignore[return-value]
+        return self.tree.record  # type: ignore[return-value]  # a tree forgets which record it is of
 
     @property
     def size(self) -> int | None:
@@ -109,6 +109,11 @@ class Layout(Generic[R]):
 
     def decode(self, data: bytes) -> R:
         """The record of a whole image. Raises Truncated, DimensionError or DecodeError."""
+        if len(data) == self.tree.size:
+            try:
+                return self._code.decode(data, 0)  # type: ignore[no-any-return]  # it is generated
+            except _SOFT_ERRORS:
+                pass
         record, end = self.decode_from(data)
         if end != len(data):
             raise DecodeError(f"{len(data) - end} bytes too many", table=self.name, offset=end)
@@ -119,7 +124,7 @@ class Layout(Generic[R]):
         size, decoder = self.tree.size, self._code.decode
         try:
             if size is None:
-                return decoder(data, position)  # type: ignore[no-any-return]
+                return decoder(data, position)  # type: ignore[no-any-return]  # it is generated
             if len(data) - position >= size:
                 return decoder(data, position), position + size
         except _SOFT_ERRORS:

@@ -20,6 +20,7 @@ from osgp.wire.kinds import Form
 from osgp.wire.limits import MAX_FIELD_BYTES
 from osgp.wire.record import Order
 
+from .elements import Elements
 from .program import STRUCT_SIZES, Program, array_code, code_of, flat, indented
 
 Values = dict[str, str]
@@ -216,7 +217,7 @@ class _Body:
         else:
             here = self._here
             self._lines += [f"e = {here} + {count} * {element.size}", "_need(data, e)"]
-            self._lines.append(f"{variable} = {self._elements(element, here)}")
+            self._lines.append(f"{variable} = {self._elements(node, element, here)}")
             self._skip(node.size) if node.size is not None else self._move("e")
         return variable
 
@@ -233,12 +234,17 @@ class _Body:
         self._flush()
         self._lines.append(f"{found}.append({value})")
 
-    def _elements(self, element: BoundNode, start: str) -> str:
+    def _elements(self, node: BoundArray, element: BoundNode, start: str) -> str:
         """Expression of the elements of fixed size between `start` and `e`."""
         order = element.record.wire_order if isinstance(element, BoundRecord) else self.order
         if not flat(element, order):
             function = self.decoder.function(element, order)
             return f"tuple([{function}(data, q) for q in range({start}, e, {element.size})])"
+        if isinstance(element, BoundRecord):
+            count = node.count.value if isinstance(node.count, Const) else None
+            plain = Elements(element, order, start, count).source(self.built)
+            if plain is not None:
+                return plain
         one = _Body(self.decoder, order)
         value = one._value(element, "")
         name = self.built.structure(order, one._run)
