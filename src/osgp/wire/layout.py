@@ -17,7 +17,6 @@ from .bind import dependencies
 from .bound import BoundNode, BoundRecord
 from .dims import Dims
 from .extent import extent
-from .generate import codec
 from .path import locate
 from .record import Record
 
@@ -93,6 +92,8 @@ class Layout(Generic[R]):
 
     @cached_property
     def _code(self) -> Code:
+        from .generate import codec  # only what decodes needs it: importing a registry does not
+
         built, decoder, encoder = codec(self.tree)
         filename, source = f"<osgp layout {self.name} {id(self):x}>", built.source
         namespace = dict(built.globals)

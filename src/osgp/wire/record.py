@@ -166,7 +166,7 @@ def _check(fields: tuple[Field, ...], items: tuple[Item, ...]) -> None:
 
 def _reads(field: Field) -> frozenset[str]:
     """Earlier fields that the presence or the size of `field` depends on."""
-    formulas = [*field.kind.formulas, *([] if field.when is None else [field.when])]
+    formulas = field.kind.formulas if field.when is None else (*field.kind.formulas, field.when)
     return frozenset[str]().union(*(formula.field_names() for formula in formulas))
 
 

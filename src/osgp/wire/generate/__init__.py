@@ -1,8 +1,9 @@
 """Source of a decoder and an encoder for one bound layout.
 
 A record becomes a function. Runs of fields of fixed size become one `struct` call; arrays of
-flat records become one `iter_unpack`, those of plain ones (`elements`) not even a loop. Generated code only has to be right on good data: anything
-odd raises one of a few exceptions, and the caller lets the interpreter find the words for it.
+flat records become one `iter_unpack`, those of plain ones (`elements`) not even a loop. Generated
+code only has to be right on good data: anything odd raises one of a few exceptions, and the caller
+lets the interpreter find the words for it.
 
 Names in the source are identifiers of declared classes and fields (Python has checked them) and
 numbered helpers; no text of a peer's ever reaches it.
