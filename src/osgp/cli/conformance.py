@@ -58,12 +58,12 @@ def conformance(
 def served() -> frozenset[str]:
     """Tables that the virtual meter has, and procedures that it executes."""
     from osgp.meter.constants import CONSTANT
-    from osgp.meter.images import PRODUCERS
-    from osgp.meter.procedures import HANDLERS
+    from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS
+    from osgp.meter.tables import ALL_PRODUCERS
     from osgp.spec import procedure_name, table_name
 
-    names = [table_name(number) for number in {0, *CONSTANT, *PRODUCERS}]
-    return frozenset([*names, *(procedure_name(number) for number in HANDLERS)])
+    names = [table_name(number) for number in {0, *CONSTANT, *ALL_PRODUCERS}]
+    return frozenset([*names, *(procedure_name(number) for number in HANDLERS | M_BUS_HANDLERS)])
 
 
 def _within(line: Line, clause: str | None) -> bool:

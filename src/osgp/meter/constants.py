@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from osgp.meter.dims import ROLLOVER_DIGITS, SetUp, block_layout, declared, dimensions, maxima
+from osgp.meter.mbus import LOGGED as M_BUS_LOGGED
 from osgp.meter.parts import LOGGED
 from osgp.spec.declare import EXTENDED
 from osgp.spec.events import MANUFACTURER_EVENTS
@@ -69,10 +70,11 @@ def _control(sources: tuple[int, ...]) -> DataSetControl:
 
 def _bt72(set_up: SetUp) -> Record:
     manufacturer = range(MANUFACTURER_EVENTS, MANUFACTURER_EVENTS + _MANUFACTURER_BITS)
+    logged = LOGGED | (M_BUS_LOGGED if set_up.m_bus else frozenset())
     return EventsIdentification.make(
-        standard_events_supported=LOGGED - set(manufacturer),
+        standard_events_supported=logged - set(manufacturer),
         manufacturer_events_supported=frozenset(
-            event - MANUFACTURER_EVENTS for event in LOGGED if event in manufacturer
+            event - MANUFACTURER_EVENTS for event in logged if event in manufacturer
         ),
     )
 

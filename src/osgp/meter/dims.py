@@ -83,7 +83,7 @@ class DataSet(msgspec.Struct, frozen=True):
 
 
 class SetUp(msgspec.Struct, frozen=True):
-    """Everything that sizes a meter's tables."""
+    """Everything that sizes a meter's tables. `m_bus`: it has a port for M-Bus devices."""
 
     firmware: Version = (4, 30, 0)
     tiers: int = 4
@@ -93,6 +93,7 @@ class SetUp(msgspec.Struct, frozen=True):
     present_values: tuple[int, ...] = tuple(
         source.number for source in PRESENT_VALUES[:_FIRST_PRESENT_VALUES]
     )
+    m_bus: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.data_sets) <= MOST_DATA_SETS:

@@ -10,11 +10,13 @@ import msgspec
 
 from osgp.errors import UsageError
 from osgp.meter.dims import SetUp
+from osgp.meter.mbus_units import MBusUnit
 from osgp.meter.measuring import Traits, draw_traits
 from osgp.security.aes import KEY_SIZE
 from osgp.security.aes_device import DEFAULT_LIMITS, Limits
 from osgp.security.oma import OMAK_SIZE
 from osgp.security.secret import Secret
+from osgp.spec.tables.mbus import M_BUS_DEVICES
 
 NEURON_ID_SIZE: Final = 6
 PROGRAM_ID: Final = bytes.fromhex("9fffff0501840430")
@@ -34,7 +36,7 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     seconds off and gains `clock_drift` parts per million; `zone` and `dst` are minutes (BT53).
     `guarded_management`: once commissioned, network management needs authentication. `factory_key`:
     the AES key that it leaves the factory with, None for a meter that knows the old suite only;
-    `security` is ET04.123, ET55.20 and ET55.21.
+    `security` is ET04.123, ET55.20 and ET55.21. `m_bus`: devices on its M-Bus port, by slot.
     """
 
     neuron_id: bytes
@@ -56,6 +58,7 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     guarded_management: bool = False
     factory_key: Secret | None = None
     security: Limits = DEFAULT_LIMITS
+    m_bus: tuple[MBusUnit, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.neuron_id) != NEURON_ID_SIZE or len(self.program_id) != 8:
@@ -64,6 +67,8 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(f"an OMAK has {OMAK_SIZE} bytes")
         if self.factory_key is not None and len(self.factory_key) != KEY_SIZE:
             raise UsageError(f"a factory key has {KEY_SIZE} bytes")
+        if len(self.m_bus) > (M_BUS_DEVICES if self.set_up.m_bus else 0):
+            raise UsageError(f"an M-Bus port takes {M_BUS_DEVICES} devices")
 
     @property
     def household_traits(self) -> Traits:

@@ -6,11 +6,13 @@ set-up alone decides is in `osgp.meter.constants`.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from osgp.meter.clockwork import ltime, weekday
-from osgp.meter.dims import ROLLOVER, declared, filled
+from osgp.meter.dims import ROLLOVER, SetUp, declared, filled
 from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
 from osgp.meter.parts import RATED_VOLTAGE, Parts
 from osgp.meter.profile import Recorder, block_start
@@ -247,7 +249,16 @@ def _et04(parts: Parts, now: float) -> Record:
         maximum_key_usage_count=security.limit,
         security_mode=security.mode,
         fcm_message_count=security.handshakes,
+        idt_version=_interface_version(parts.profile.set_up),
     )
+
+
+@lru_cache(maxsize=64)
+def _interface_version(set_up: SetUp) -> int:
+    """Another number for another set-up, as far as a byte goes: readers keep what they know of a
+    device's tables as long as this stays (`Source.PROJECT`: a real meter counts changes).
+    """
+    return zlib.crc32(repr(set_up).encode()) % 256
 
 
 def _et54(parts: Parts, now: float) -> Record:

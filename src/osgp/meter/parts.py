@@ -20,6 +20,7 @@ from osgp.meter.clockwork import DAY, ClockState, Clockwork
 from osgp.meter.dims import block_layout, dimensions
 from osgp.meter.identity import MeterProfile
 from osgp.meter.log import EventLog
+from osgp.meter.mbus import MBus
 from osgp.meter.measuring import Disturbance, GridConditions, Happening, Household, MeasuringEngine
 from osgp.meter.metering import Metering
 from osgp.meter.nvm import Nvm
@@ -128,6 +129,7 @@ class Parts:
             Happening.VOLTAGE_SWELL_END: self._swell,
         }
         self._closers = [partial(self._close_interval, n) for n in range(len(self.recorders))]
+        self.m_bus = self._connected(now) if profile.set_up.m_bus else None
 
     @property
     def commissioned(self) -> bool:
@@ -160,6 +162,8 @@ class Parts:
         edge = self.metering.next_edge
         if edge is not None and edge < due:
             due, work = edge, self._edge
+        if self.m_bus is not None and self.m_bus.next_due() < due:
+            due, work = self.m_bus.next_due(), self._attend_m_bus
         return due, work
 
     def _close_interval(self, number: int) -> None:
@@ -182,6 +186,19 @@ class Parts:
     def _profile_overflow(self, reading: float) -> None:
         self.log.append(reading, events.MANUFACTURER_EVENTS + LOAD_PROFILE_OVERFLOW)
         self._alarm(LOAD_PROFILE_OVERFLOW)
+
+    def _connected(self, now: float) -> MBus:
+        return MBus(
+            self.profile.m_bus, self.nvm, self.clock, self.dims, self._device_event, math.floor(now)
+        )
+
+    def _attend_m_bus(self) -> None:
+        assert self.m_bus is not None
+        self.m_bus.run(self.m_bus.next_due(), powered=self.condition.powered)
+
+    def _device_event(self, now: float, alarm: int, event: int, argument: int) -> None:
+        self.log.append(self.clock.reading(now), event, argument)
+        self._alarm(alarm)
 
     # --- disturbances ------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from osgp.errors import (
 )
 from osgp.meter.clockwork import READINGS, ltime, moment
 from osgp.meter.log import NOBODY
+from osgp.meter.mbus import MBus
 from osgp.meter.parts import PLC_USER, Parts
 from osgp.spec.declare import EXTENDED, Procedure, procedures
 from osgp.spec.procedures.basic import (
@@ -33,6 +34,12 @@ from osgp.spec.procedures.basic import (
 )
 from osgp.spec.procedures.clock import ChangeSystemClockByDelta
 from osgp.spec.procedures.device import ClearAlarms
+from osgp.spec.procedures.mep import (
+    ClearMepAlarm,
+    PostedRequest,
+    PostOnDemandRequest,
+    RemoveMepDevice,
+)
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
 from osgp.wire import NO_DIMS, Record, bind
 
@@ -55,11 +62,12 @@ POWER_FAILURE_BIT: Final = 11
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One execution: the parameters, the caller's user id, true time."""
+    """One execution: the parameters, the caller's user id, true time, the caller's key."""
 
     parameters: Any
     user: int
     now: float
+    key: str = ""
 
 
 Handler = Callable[[Parts, Call], Record | None]
@@ -147,6 +155,38 @@ def _clear_alarms(parts: Parts, call: Call) -> None:
     )
 
 
+def _bus(parts: Parts) -> MBus:
+    assert parts.m_bus is not None
+    return parts.m_bus
+
+
+def _remove_device(parts: Parts, call: Call) -> None:
+    """The address that a removed device gets tells nothing here: it stays away."""
+    parameters: RemoveMepDevice = call.parameters
+    if call.key == "MBK":
+        raise NoAuthorization("this key removes its own MEP client only")
+    if parameters.action not in (0, 1):
+        raise InvalidParameter(f"no action {parameters.action}")
+    _bus(parts).remove(parameters.device_handle, call.now)
+
+
+def _clear_device_alarms(parts: Parts, call: Call) -> None:
+    parameters: ClearMepAlarm = call.parameters
+    handle, alarms = parameters.device_handle, parameters.mep_alarms
+    _bus(parts).clear(handle, alarms, parameters.device_alarms)
+
+
+def _post_request(parts: Parts, call: Call) -> Record:
+    parameters: PostOnDemandRequest = call.parameters
+    data = parameters.write_data or b""
+    number, device, kind = (
+        parameters.transaction_number,
+        parameters.device,
+        parameters.request_type,
+    )
+    return PostedRequest(_bus(parts).post(number, device, kind, data, call.now))
+
+
 HANDLERS: Final[dict[int, Handler]] = {
     4: _reset_list_pointers,
     5: _update_last_read_entry,
@@ -154,7 +194,16 @@ HANDLERS: Final[dict[int, Handler]] = {
     EXTENDED + 3: _clear_alarms,
     EXTENDED + 16: _change_by_delta,
 }
-"""Procedures that this meter has, by number."""
+"""Procedures that every meter has, by number."""
+
+M_BUS_HANDLERS: Final[dict[int, Handler]] = {
+    EXTENDED + 17: _remove_device,
+    EXTENDED + 18: _clear_device_alarms,
+    EXTENDED + 19: _post_request,
+}
+"""Those that a meter with an M-Bus port has besides."""
+
+_ALL: Final = HANDLERS | M_BUS_HANDLERS
 
 
 # --- dispatch --------------------------------------------------------------------------------
@@ -196,14 +245,14 @@ class Procedures:
             return error.result_code, b""
 
     def _run(self, request: ProcedureInitiate, key: str, now: float) -> bytes:
-        handler = HANDLERS.get(request.procedure)
-        if handler is None:
+        handler = _ALL.get(request.procedure)
+        if handler is None or (request.procedure in M_BUS_HANDLERS and self._parts.m_bus is None):
             raise UnrecognizedProcedure
         declaration = procedures[request.procedure]
         if key not in declaration.info.call:
             raise NoAuthorization
         parameters = self._parameters(declaration, request.parameters)
-        answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now))
+        answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now, key))
         return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
 
     def _parameters(self, declaration: type[Procedure], given: bytes) -> Record:

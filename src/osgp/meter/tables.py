@@ -9,7 +9,7 @@ meters do. Load profile blocks are never kept: their cells do not change once wr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -23,8 +23,10 @@ from osgp.errors import (
 from osgp.meter.constants import CONSTANT
 from osgp.meter.dims import FIRST_DATA_SET, SetUp, dimensions
 from osgp.meter.images import PRODUCERS
+from osgp.meter.mbus import CONFIGURED
+from osgp.meter.mbus_images import M_BUS_PRODUCERS
 from osgp.meter.parts import Parts
-from osgp.meter.procedures import HANDLERS, Procedures
+from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS, Procedures
 from osgp.spec.declare import EXTENDED, Table, table_name, tables
 from osgp.spec.tables.general import (
     GeneralConfiguration,
@@ -45,6 +47,11 @@ WRITTEN: Final = (
     TimeOffset.info.number,
 )
 """Tables that can be written."""
+
+M_BUS_WRITTEN: Final = {table.info.number: name for name, table in CONFIGURED.items()}
+"""Those that only meters with an M-Bus port have besides."""
+
+ALL_PRODUCERS: Final = PRODUCERS | M_BUS_PRODUCERS
 
 T = TypeVar("T", bound=Table)
 
@@ -94,6 +101,9 @@ class MeterTables:
             ProcedureInitiate.info.number: self._initiate,
             TimeOffset.info.number: self._write_time_offset,
         }
+        if self._set_up.m_bus:
+            for number, name in M_BUS_WRITTEN.items():
+                self._writers[number] = partial(self._configure_m_bus, name)
 
     def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
         """`count` bytes from `offset`; None for everything after it. Raises ServiceError.
@@ -139,7 +149,7 @@ class MeterTables:
             return self.procedures.response
         if table in data_set_tables(self._set_up):
             return self._parts.recorders[table - FIRST_DATA_SET]
-        return _encoded(table, PRODUCERS[table](self._parts, now), self._parts.dims)
+        return _encoded(table, ALL_PRODUCERS[table](self._parts, now), self._parts.dims)
 
     def last_image(self, table: int) -> bytes | None:
         """The image that the last reader got parts of, for tables that change by themselves."""
@@ -149,7 +159,7 @@ class MeterTables:
     # --- inside ------------------------------------------------------------------------------
 
     def _image(self, table: int, offset: int, now: float) -> Image:
-        if table not in PRODUCERS:
+        if table not in ALL_PRODUCERS:
             return self.image(table, now)
         kept = self._kept.get(table)
         if kept is not None and kept.serves(offset, now):
@@ -183,6 +193,16 @@ class MeterTables:
             raise OperationNotPossible("zones go from -12 to +14 hours")
         self._parts.clock.set_zone(table.time_zone_offset, table.daylight_saving_time_adjustment)
 
+    def _configure_m_bus(
+        self, name: str, offset: int | None, data: bytes, writing: Writing
+    ) -> None:
+        bus = self._parts.m_bus
+        assert bus is not None
+        size, start = len(bus.configuration_image(name)), offset or 0
+        if start + len(data) > size or (offset is None and len(data) != size):
+            raise OperationNotPossible(f"{name} has {size} bytes")
+        bus.configure(name, start, data)
+
 
 def data_set_tables(set_up: SetUp) -> range:
     """BT64 and so on, as many as there are data sets."""
@@ -193,7 +213,8 @@ def data_set_tables(set_up: SetUp) -> range:
 def readable(set_up: SetUp) -> frozenset[int]:
     """Numbers of the tables that can be read."""
     others = (GeneralConfiguration.info.number, ProcedureResponse.info.number)
-    return frozenset((*CONSTANT, *PRODUCERS, *data_set_tables(set_up), *others))
+    m_bus = M_BUS_PRODUCERS if set_up.m_bus else ()
+    return frozenset((*CONSTANT, *PRODUCERS, *m_bus, *data_set_tables(set_up), *others))
 
 
 @lru_cache(maxsize=64)
@@ -207,14 +228,15 @@ def constants(set_up: SetUp) -> dict[int, bytes]:
 
 def _general_configuration(set_up: SetUp, dims: Dims) -> GeneralConfiguration:
     """BT00, with the sets of what there really is."""
-    written = frozenset(WRITTEN)
+    written = frozenset((*WRITTEN, *(M_BUS_WRITTEN if set_up.m_bus else ())))
     there = readable(set_up) | written
+    called = HANDLERS | (M_BUS_HANDLERS if set_up.m_bus else {})
     general: GeneralConfiguration = dims["BT00"]
     return general.with_(
         basic_tables_used=_basic(there),
         extended_tables_used=_extended(there),
-        basic_procedures_used=_basic(HANDLERS),
-        extended_procedures_used=_extended(HANDLERS),
+        basic_procedures_used=_basic(called),
+        extended_procedures_used=_extended(called),
         basic_tables_write=_basic(written),
         extended_tables_write=_extended(written),
     )

@@ -13,6 +13,12 @@
     interval = 15                   # minutes
     blocks = 10                     # days
 
+    [[m_bus]]                       # up to four devices on the M-Bus port
+    medium = "water"                # or hot water, gas, heat
+    serial = "12345678"
+    yearly = 120                    # m³, heat: kWh
+    status = "power low"            # or "silent"; leave it out for one that is well
+
     [keys]                          # in the forms of `osgp.security.keys`; test keys if left out
     RK = "..."
 
@@ -29,6 +35,7 @@ import msgspec
 
 from osgp.errors import UsageError
 from osgp.meter import DataSet, MeterProfile, SetUp
+from osgp.meter.mbus_units import MBusUnit
 from osgp.meter.measuring import Traits, draw_traits
 from osgp.security.keys import Purpose, read_key
 from osgp.security.secret import Secret
@@ -86,11 +93,23 @@ class DataSetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: int = 10
 
 
+class MBusSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[m_bus]]`: one device behind the meter."""
+
+    medium: str = "water"
+    serial: str = "00000000"
+    manufacturer: str = "OSG"
+    yearly: float = 120.0
+    before: float = 0.0
+    status: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     meter: MeterSection = MeterSection()
     load_profile: tuple[DataSetSection, ...] = (DataSetSection(),)
+    m_bus: tuple[MBusSection, ...] = ()
     keys: dict[str, str] = {}
 
 
@@ -165,8 +184,24 @@ def _profile(name: str, file: ProfileFile) -> ServedProfile:
         clock_error=section.clock_error,
         zone=section.zone,
         dst=section.dst,
+        m_bus=tuple(_unit(name, one) for one in file.m_bus),
     )
     return ServedProfile(name, meter, keys, section.history_days * 86_400)
+
+
+def _unit(name: str, section: MBusSection) -> MBusUnit:
+    """A device; what ails it has ailed it from the beginning."""
+    ails = {"": {}, "power low": {"power_low_from": 0.0}, "silent": {"silent_from": 0.0}}
+    if section.status not in ails:
+        raise UsageError(f"{name}: an M-Bus device is well, 'power low' or 'silent'")
+    return MBusUnit(
+        section.medium,
+        section.serial,
+        section.manufacturer,
+        section.yearly,
+        section.before,
+        **ails[section.status],
+    )
 
 
 def _traits(section: MeterSection) -> Traits:
@@ -188,4 +223,5 @@ def _set_up(file: ProfileFile) -> SetUp:
         tiers=file.meter.tiers,
         log_entries=file.meter.log_entries,
         data_sets=tuple(DataSet(s.sources, s.interval, s.blocks) for s in file.load_profile),
+        m_bus=bool(file.m_bus),
     )
