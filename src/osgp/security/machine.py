@@ -28,10 +28,11 @@ class Machine(Generic[S, E]):
 
     def fire(self, event: E) -> S:
         """The state after `event`; LocalProtocolError if the table has no such transition."""
-        if (self.state, event) not in self._table:
+        target = self._table.get((self.state, event))
+        if target is None:
             raise LocalProtocolError(f"{event.value} is not possible when {self.state.value}")
-        self.state = self._table[self.state, event]
-        return self.state
+        self.state = target
+        return target
 
 
 def mermaid(table: Transitions[S, E], start: S) -> str:

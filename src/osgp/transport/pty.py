@@ -27,6 +27,7 @@ class Pty(asyncio.WriteTransport):
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._pending = bytearray()
+        self._blocked = False
         self._closed = False
         self._loop.add_reader(self._master, self._readable)
 
@@ -57,7 +58,13 @@ class Pty(asyncio.WriteTransport):
         del self._pending[:written]
         if len(self._pending) > 16 * CHUNK:
             self._pending.clear()
-        if self._pending:
+        self._wait_for_room(bool(self._pending))
+
+    def _wait_for_room(self, wanted: bool) -> None:
+        if wanted == self._blocked:
+            return
+        self._blocked = wanted
+        if wanted:
             self._loop.add_writer(self._master, self._flush)
         else:
             self._loop.remove_writer(self._master)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -119,11 +120,17 @@ def read(states: Ints, sources: Sequence[int]) -> Ints:
 
     `states` is [n, len(Channel)]. Raises `UsageError` for a source that is no register.
     """
-    weights = np.array([_weights(source) for source in sources], dtype=np.int64)
-    weights = weights.reshape(len(sources), len(Channel))
-    scales = np.array([_scale(source) for source in sources], dtype=np.int64)
+    weights, scales = _matrix(tuple(sources))
     whole: Ints = np.maximum(states @ weights.T, 0) // scales
     return whole
+
+
+@lru_cache(maxsize=256)
+def _matrix(sources: tuple[int, ...]) -> tuple[Ints, Ints]:
+    """What `sources` add up, shape [len(sources), len(Channel)], and their scales."""
+    weights = np.array([_weights(source) for source in sources], dtype=np.int64)
+    scales = np.array([_scale(source) for source in sources], dtype=np.int64)
+    return weights.reshape(len(sources), len(Channel)), scales
 
 
 def _weights(source: int) -> list[int]:

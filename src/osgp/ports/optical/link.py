@@ -38,9 +38,10 @@ from .packet import Damaged, Item, Packet, PacketParser, Signal
 class Timing(msgspec.Struct, frozen=True):
     """Seconds, and how often; defaults are the standard's.
 
-    `turn_around`: between the peer's last byte and the first of this side. `quiet`: how long the
-    line must be silent before a damaged packet is answered. `pause`: between packets to a peer
-    that never acknowledges. `traffic`: silence that ends a session.
+    `turn_around`: between the peer's last byte and the first of this side; none on a line without
+    limit, where no head has to turn around. `quiet`: how long the line must be silent before a
+    damaged packet is answered. `pause`: between packets to a peer that never acknowledges.
+    `traffic`: silence that ends a session.
     """
 
     turn_around: float = 175e-6
@@ -129,6 +130,7 @@ class Link:
         self, capacity: Size, line: Line, timing: Timing = STANDARD, *, yields: bool = False
     ) -> None:
         self.line, self.timing = line, timing
+        self._turn_around = 0.0 if line.speed is None else timing.turn_around
         self._parser = PacketParser(capacity.data)
         self._assembler = Assembler(capacity)
         self._yields = yields
@@ -194,7 +196,7 @@ class Link:
 
     def receive(self, data: bytes, now: float) -> None:
         """Bytes from the line."""
-        self._gate = now + self.timing.turn_around
+        self._gate = now + self._turn_around
         for item in self._parser.feed(self._without_echo(data)):
             self._handle(item, now)
         if self._parser.deaf:

@@ -11,6 +11,7 @@ Source: ANSI C12.18-1996 as public decoders know it.
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from enum import Enum
 from typing import Final
 
@@ -25,24 +26,17 @@ MULTIPLE: Final = 0x80
 FIRST: Final = 0x40
 TOGGLE: Final = 0x20
 
-_POLYNOMIAL: Final = 0x8408
-
-
-def _crc_of_byte(value: int) -> int:
-    for _ in range(8):
-        value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
-    return value
-
-
-_CRC: Final = tuple(_crc_of_byte(value) for value in range(256))
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Each byte with its bits in the opposite order."""
 
 
 def crc16(data: bytes) -> int:
-    """CRC-16/X-25 of `data`, 0..0xFFFF."""
-    crc = 0xFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFF
+    """CRC-16/X-25 of `data`, 0..0xFFFF.
+
+    It takes bits lowest first; the library's takes them highest first, over mirrored bytes.
+    """
+    crc = crc_hqx(data.translate(_MIRRORED), 0xFFFF) ^ 0xFFFF
+    return _MIRRORED[crc & 0xFF] << 8 | _MIRRORED[crc >> 8]
 
 
 class Signal(Enum):

@@ -89,6 +89,7 @@ class OpticalServer:
         self._machine = Machine(psem.STATES, State.BASE)
         self._events: deque[PortEvent] = deque()
         self._key, self._user = NO_KEY, 0
+        self._served_as: tuple[str, Size] | None = None
         self._began = self._extra = 0.0
         self._deaf_until: float | None = None
         self._after: Callable[[], None] | None = None
@@ -252,13 +253,12 @@ class OpticalServer:
             raise InsufficientSecurityClearance
 
     def _table(self, message: bytes, now: float) -> bytes:
-        server = TableServer(
-            ChecksumServer(self._key),
-            self._tables,
-            limits=limits_of(self._link.size),
-            head=b"",
-        )
-        response = server.receive(message, now)
+        rights = self._key, self._link.size
+        if self._served_as != rights:
+            suite, limits = ChecksumServer(self._key), limits_of(self._link.size)
+            self._server = TableServer(suite, self._tables, limits=limits, head=b"")
+            self._served_as = rights
+        response = self._server.receive(message, now)
         assert response is not None, "every request on the optical port is answered"
         return response
 
