@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from osgp.spec import tables
 from osgp.spec.tables import mbus
-from osgp.wire import Dims, bind
+from osgp.wire import Dims, Field, bind
 
 from .guide_rows import COLUMNS, SLIPS, Row, guide, printed, rows, tables_of_the_guides
 from .places import Place, places
@@ -85,6 +86,55 @@ def test_units(table: str) -> None:
             continue
         fields = [place.field for place in matches(row)]
         assert UNITS.get(unit, unit) in {field.unit for field in fields}, (table, row.name)
+
+
+def known(what: str, row: Row) -> bool:
+    return row.name in KNOWN[what].get(row.table, {})
+
+
+@each_table
+def test_value_control_identifiers(table: str) -> None:
+    for row in rows(table):
+        vci = row.raw.get("vci")
+        if not vci or is_a_slip(row) or "element" in row.raw:
+            continue
+        declared_as = {letters(place.field.vci) for place in matches(row)}
+        assert (letters(vci) in declared_as) != known("vci", row), (table, row.name, vci)
+
+
+def letters(vci: str | None) -> frozenset[str]:
+    """`M,H` and `FM` as sets."""
+    return frozenset((vci or "").replace(",", ""))
+
+
+@each_table
+def test_printed_values_are_the_defaults(table: str) -> None:
+    for row in rows(table):
+        value = row.raw.get("value")
+        if value in (None, "") or is_a_slip(row):
+            continue
+        found = [place.field for place in matches(row)]
+        assert any(has_default(f, str(value)) for f in found) != known("values", row), (
+            table,
+            row.name,
+            value,
+        )
+
+
+def has_default(field: Field, printed_value: str) -> bool:
+    """Whether the default of a field, or of an array's elements, is the printed one."""
+    default, text = field.default, printed_value.strip().replace(",", "")
+    if default is None:
+        element = getattr(field.kind, "element", None)
+        return element is not None and has_default(element, printed_value)
+    if isinstance(default, bytes | frozenset):
+        number = sum(1 << bit for bit in default) if isinstance(default, frozenset) else None
+        return int(text, 0) == (int.from_bytes(default) if number is None else number)
+    if isinstance(default, str):
+        return default.strip() in map(str.strip, re.split(r'"| or ', text))
+    words = {"true": 1, "false": 0}
+    numbers = [words[text.lower()]] if text.lower() in words else re.findall(r"\d+", text)
+    return int(default) in map(int, numbers)
 
 
 @each_table

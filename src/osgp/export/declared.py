@@ -190,4 +190,8 @@ def default_text(row: Row) -> str:
             return ""
         case bool():
             return "yes" if row.default else "no"
+        case list():
+            return ", ".join(map(str, row.default)) or "none"
+        case str() as digits if row.type.endswith("UINT8"):
+            return f"0x{digits}" if digits.strip("0") else "zeros"
     return str(row.default)

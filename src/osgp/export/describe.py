@@ -268,7 +268,7 @@ class _Walk:
             bits=(kind.lo, kind.hi) if isinstance(kind, Bits) else None,
             type=label,
             unit=field.unit or element.unit,
-            default=plain_default(field.default),
+            default=plain_default(element.default if field.default is None else field.default),
             vci=field.vci or element.vci,
             since=release(field.since),
             until=release(field.until),
@@ -301,6 +301,8 @@ class _Walk:
 
 def plain_default(value: Any) -> Any:
     """A default as JSON can carry it."""
+    if isinstance(value, frozenset):
+        return sorted(value)
     return value.hex() if isinstance(value, bytes) else value
 
 

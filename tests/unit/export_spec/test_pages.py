@@ -118,7 +118,8 @@ def test_a_page_shows_fields_and_codes() -> None:
     assert "- `over_power_source`: " in page
     nested = declaration_page(tables["ET50"])
     assert (
-        "| `+30.0` | &emsp;`device_registered` | `BOOL(0)` | M | the client is present |" in nested
+        "| `+30.0` | &emsp;`device_registered` | `BOOL(0)` | no | M | the client is present |"
+        in nested
     )
     assert "## Response" in declaration_page(procedures["BP10"])
     assert "None." in declaration_page(procedures["BP12"])

@@ -69,8 +69,10 @@ class MeterConfiguration(
         "clock change in a minute, 0 to 16", unit="s", vci="H", since=LATER, in_place=True
     )
     reserved_2 = octets(1, "")
-    consumption_based_tariff_enabled = flag(1, "consumption-based tariff, part 1", vci="H")
-    step_tariff_enabled = flag(5, "step tariff, part 1", vci="H")
+    consumption_based_tariff_enabled = flag(
+        1, "consumption-based tariff, part 1", vci="H", default=False
+    )
+    step_tariff_enabled = flag(5, "step tariff, part 1", vci="H", default=False)
     delta_time_adjustment_increment_3x = uint8(
         "clock change in a minute, 0 to 16", unit="s", vci="H", until=LATER, in_place=True
     )
@@ -79,27 +81,31 @@ class MeterConfiguration(
     plc_active_timeout = uint16("silence that ends contact", unit="min", default=60, vci="H")
     reserved_17 = octets(3, "", note="printed as 17 to 51, over later fields")
     plc_lockout_threshold = uint8(
-        "failed authentications, 0 = never", vci="H", since=since("4.30"), in_place=True
+        "failed authentications, 0 = never", vci="H", since=since("4.30"), in_place=True, default=0
     )
-    plc_lockout_duration = uint8("lockout", unit="min", vci="H", since=since("4.30"), in_place=True)
+    plc_lockout_duration = uint8(
+        "lockout", unit="min", vci="H", since=since("4.30"), in_place=True, default=0
+    )
     optical_lockout_threshold = uint8(
-        "failed authentications, 0 = never", vci="H", since=since("4.30"), in_place=True
+        "failed authentications, 0 = never", vci="H", since=since("4.30"), in_place=True, default=0
     )
     optical_lockout_duration = uint8(
-        "lockout", unit="min", vci="H", since=since("4.30"), in_place=True
+        "lockout", unit="min", vci="H", since=since("4.30"), in_place=True, default=0
     )
     reserved_24 = octets(28, "")
     message_id = text(CODE, "id code of the scheduled message", vci="H")
     message_id_decimal_points = uint8("its decimal points, bit 0 rightmost", vci="H")
     message_text = text(8, "the message", vci="M")
-    message_start_time = nested(LTimeDate, "shown from", vci="M")
-    message_end_time = nested(LTimeDate, "shown until", vci="M")
+    message_start_time = nested(LTimeDate, "shown from", vci="M", note="printed default: 1")
+    message_end_time = nested(LTimeDate, "shown until", vci="M", note="printed default: 1")
     disable_message_override = flag(0, "the button cannot remove it", vci="H")
     message_overridden = flag(1, "it was removed", vci="M,H")
     disable_message_in_list = flag(2, "removed, it leaves the list too", vci="H")
     phase_loss_threshold_seconds = uint16("least duration", unit="s", default=10, vci="H")
-    disable_consumption_based_tariff = flag(1, "consumption-based tariff, part 2", vci="H")
-    disable_step_tariff = flag(3, "step tariff, part 2", vci="H")
+    disable_consumption_based_tariff = flag(
+        1, "consumption-based tariff, part 2", vci="H", default=False
+    )
+    disable_step_tariff = flag(3, "step tariff, part 2", vci="H", default=False)
     over_power_threshold = uint32("starts that tariff", unit="W", default=0, vci="H")
     over_power_time_threshold = uint16("exceeded this long", unit="s", default=0, vci="H")
     over_power_threshold_tier = uint8("tier then", default=0, vci="H")
@@ -126,6 +132,7 @@ class MeterConfiguration(
         "events that go with an open cover",
         enum=COVER_EVENTS,
         vci="H",
+        default=frozenset(),
         since=since("3.40", cpm="1.0"),
         until=LATER,
         in_place=True,
@@ -134,7 +141,10 @@ class MeterConfiguration(
         "primary data set, 0 = set 1", default=0, vci="H", since=since("3.50", cpm="1.20")
     )
     noise_threshold = int16(
-        "high frequency noise, over 512 = never", vci="H", since=since("3.50", cpm="1.20")
+        "high frequency noise, over 512 = never",
+        vci="H",
+        since=since("3.50", cpm="1.20"),
+        default=0,
     )
     noise_time_threshold = uint16(
         "least duration", unit="s", default=0, vci="H", since=since("3.50", cpm="1.20")
@@ -164,32 +174,34 @@ class MeterConfiguration(
     )
     reserved_128 = octets(1, "undocumented", since=QUALITY)
     prepay_tier_rates = array(
-        uint32(), 4, "credit per kWh in tiers 5 to 8", unit="Wh", vci="H", since=QUALITY
+        uint32(default=0), 4, "credit per kWh in tiers 5 to 8", unit="Wh", vci="H", since=QUALITY
     )
     reverse_energy_alarm_current = uint16(
         "low half", unit="mA", default=1000, vci="F", since=QUALITY
     )
     step_tariff_thresholds = array(
-        uint32(),
+        uint32(default=0),
         (BT20.number_of_tiers - 1).max(0),
         "energy of each step, 0 = unused",
         vci="H",
         since=QUALITY,
     )
-    step_tariff_source = uint8("energy compared", enum=STEP_TARIFF_SOURCES, vci="H", since=QUALITY)
-    step_tariff_tou_id = uint32("calendar id meanwhile", vci="H", since=QUALITY)
+    step_tariff_source = uint8(
+        "energy compared", enum=STEP_TARIFF_SOURCES, vci="H", since=QUALITY, default=0
+    )
+    step_tariff_tou_id = uint32("calendar id meanwhile", vci="H", since=QUALITY, default=0)
     step_tariff_reset_day = uint8("day of the month, 1 to 28", default=1, vci="H", since=QUALITY)
-    step_tariff_reset_hour = uint8("local", unit="h", vci="H", since=QUALITY)
-    step_tariff_reset_minute = uint8("local", unit="min", vci="H", since=QUALITY)
-    step_tariff_reset_second = uint8("local", unit="s", vci="H", since=QUALITY)
+    step_tariff_reset_hour = uint8("local", unit="h", vci="H", since=QUALITY, default=0)
+    step_tariff_reset_minute = uint8("local", unit="min", vci="H", since=QUALITY, default=0)
+    step_tariff_reset_second = uint8("local", unit="s", vci="H", since=QUALITY, default=0)
     reserved_step_tariff = octets(1, "", since=QUALITY)
     rms_voltage_cycles = uint16("mains cycles of an RMS value", default=15, since=QUALITY)
     average_voltage_seconds = uint16("averaging time", unit="s", default=600, since=QUALITY)
     averages_per_quality_record = uint16("averages in a record", default=1008, since=QUALITY)
-    delta_adsup = uint32("upper limit of proper range", unit="mV", since=QUALITY)
-    delta_adinf = uint32("lower limit of proper range", unit="mV", since=QUALITY)
-    delta_prsup = uint32("with adsup: upper limit of middle", unit="mV", since=QUALITY)
-    delta_prinf = uint32("with adinf: lower limit of middle", unit="mV", since=QUALITY)
+    delta_adsup = uint32("upper limit of proper range", unit="mV", since=QUALITY, default=0)
+    delta_adinf = uint32("lower limit of proper range", unit="mV", since=QUALITY, default=0)
+    delta_prsup = uint32("with adsup: upper limit of middle", unit="mV", since=QUALITY, default=0)
+    delta_prinf = uint32("with adinf: lower limit of middle", unit="mV", since=QUALITY, default=0)
     mvd_shortest = uint16("shortest disturbance, mains cycles", default=1, since=QUALITY)
     mvd_longest = uint16("longest disturbance, mains cycles", default=180, since=QUALITY)
     mvd_interruption = uint8("interruption below", unit="%", default=10, since=QUALITY)
@@ -197,13 +209,20 @@ class MeterConfiguration(
     mvd_swell = uint8("swell above", unit="%", default=110, since=QUALITY)
     energy_register_unit = uint8("Wh or varh for each count: 1, 10, 100", since=QUALITY)
     house_icon_control = bits(
-        0, 1, "who controls the house icon", enum={0: "nobody", 1: "MEP1", 2: "MEP2"}, since=LATER
+        0,
+        1,
+        "who controls the house icon",
+        enum={0: "nobody", 1: "MEP1", 2: "MEP2"},
+        since=LATER,
+        default=0,
     )
-    m_bus_auto_confirmation = flag(2, "new devices confirm themselves", since=since("4.30"))
+    m_bus_auto_confirmation = flag(
+        2, "new devices confirm themselves", since=since("4.30"), default=False
+    )
     enable_optical_dos_timer = flag(
-        0, "long optical sessions are ended", vci="H", starts=True, since=LATER
+        0, "long optical sessions are ended", vci="H", starts=True, since=LATER, default=False
     )
-    disable_optical_port = flag(1, "no optical port", vci="H", since=LATER)
+    disable_optical_port = flag(1, "no optical port", vci="H", since=LATER, default=False)
     optical_session_timeout = uint16("longest session", unit="s", default=600, vci="H", since=LATER)
     optical_session_hold_off = uint16(
         "pause after an ended one", unit="s", default=300, vci="H", since=LATER
@@ -230,9 +249,14 @@ class MeterConfiguration(
         enum={0: "V times I", 1: "from W and var"},
         vci="H",
         since=LATER,
+        default=0,
     )
-    bev_load_profile_lock = flag(0, "the primary data set is locked", word=16, vci="H", since=LATER)
-    reverse_energy_alarm_current_high = uint8("bits 16 to 23 of that current", vci="H", since=LATER)
+    bev_load_profile_lock = flag(
+        0, "the primary data set is locked", word=16, vci="H", since=LATER, default=False
+    )
+    reverse_energy_alarm_current_high = uint8(
+        "bits 16 to 23 of that current", vci="H", since=LATER, default=0
+    )
 
 
 class DimensionLn(
@@ -272,14 +296,20 @@ class RelayConfiguration(Record):
     """How a control relay is operated."""
 
     group_ids = array(uint16(), 5, "groups it listens to")
-    mode = bits(0, 2, "mode of the relay", enum={0: "standard", 1: "load management"}, vci="H")
-    require_explicit_heartbeat = flag(3, "only explicit signs of life count", vci="H")
-    heartbeat_interval = uint16("sign of life due in, 0 = none", unit="min", vci="H")
-    maintenance_entry = bits(0, 1, "enters maintenance", enum=MAINTENANCE_ENTRIES, vci="H")
-    maintenance_display = bits(2, 3, "works then", enum=MAINTENANCE_DISPLAYS, vci="H")
-    maintenance_open = flag(4, "the relay opens then", vci="H")
+    mode = bits(
+        0, 2, "mode of the relay", enum={0: "standard", 1: "load management"}, vci="H", default=0
+    )
+    require_explicit_heartbeat = flag(
+        3, "only explicit signs of life count", vci="H", default=False
+    )
+    heartbeat_interval = uint16("sign of life due in, 0 = none", unit="min", vci="H", default=0)
+    maintenance_entry = bits(
+        0, 1, "enters maintenance", enum=MAINTENANCE_ENTRIES, vci="H", default=0
+    )
+    maintenance_display = bits(2, 3, "works then", enum=MAINTENANCE_DISPLAYS, vci="H", default=0)
+    maintenance_open = flag(4, "the relay opens then", vci="H", default=False)
     maintenance_exit = bits(5, 6, "ends maintenance", enum=MAINTENANCE_EXITS, vci="H")
-    maintenance_exit_delay = uint8("after the cover is back", unit="s", vci="H")
+    maintenance_exit_delay = uint8("after the cover is back", unit="s", vci="H", default=0)
     maintenance_exit_hour = uint8("local", unit="h", vci="H")
     maintenance_exit_minute = uint8("local", unit="min", vci="H")
 
@@ -301,12 +331,20 @@ class MeterConfigurationLn(
 
     ftz_messages = array(octets(8), ET90.number_of_ftz_messages, "contents of free text messages")
     mep_1_id_comparison_mode = uint8("changed MEP 1 id", enum=COMPARISON_MODES, default=0, vci="H")
-    mep_1_id_mask = octets(30, "mask of the MEP 1 id", vci="H")
+    mep_1_id_mask = octets(30, "mask of the MEP 1 id", vci="H", default=bytes(30))
     mep_2_id_comparison_mode = uint8(
-        "changed MEP 2 id", enum=COMPARISON_MODES, vci="H", since=since("4.02")
+        "changed MEP 2 id", enum=COMPARISON_MODES, vci="H", since=since("4.02"), default=0
     )
-    mep_2_id_mask = octets(30, "mask of the MEP 2 id", vci="H", since=since("4.02"))
-    power_boost_relay = flag(0, "relays need the power boost", since=since("4.02"))
+    mep_2_id_mask = octets(
+        30, "mask of the MEP 2 id", vci="H", since=since("4.02"), default=bytes(30)
+    )
+    power_boost_relay = flag(
+        0,
+        "relays need the power boost",
+        since=since("4.02"),
+        default=False,
+        note="1 after an upgrade from below 4.31 with relay 1 alone",
+    )
     m_bus_discovery_300_baud = flag(
         1,
         "M-Bus discovery at 300 baud",
@@ -319,10 +357,14 @@ class MeterConfigurationLn(
         "window of security events", unit="min", vci="H", since=since("4.02")
     )
     require_tls_optical = flag(
-        0, "only TLS on the optical port", starts=True, vci="H", since=since("4.02")
+        0, "only TLS on the optical port", starts=True, vci="H", since=since("4.02"), default=False
     )
-    require_tls_mep_1 = flag(0, "only TLS on MEP 1", starts=True, vci="H", since=since("4.02"))
-    require_tls_mep_2 = flag(0, "only TLS on MEP 2", starts=True, vci="H", since=since("4.02"))
+    require_tls_mep_1 = flag(
+        0, "only TLS on MEP 1", starts=True, vci="H", since=since("4.02"), default=False
+    )
+    require_tls_mep_2 = flag(
+        0, "only TLS on MEP 2", starts=True, vci="H", since=since("4.02"), default=False
+    )
 
 
 __all__ = [

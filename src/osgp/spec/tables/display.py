@@ -23,8 +23,8 @@ class DimensionDisplay(
     """Sizes of the display lists."""
 
     on_time = flag(0, "time that an item is shown can be set", vci="F", default=True)
-    off_time = flag(1, "time between items can be set", vci="F")
-    hold_time = flag(2, "time to hold an item can be set", vci="P")
+    off_time = flag(1, "time between items can be set", vci="F", default=False)
+    hold_time = flag(2, "time to hold an item can be set", vci="P", default=False)
     number_of_display_sources = uint16("sources that can be shown", vci="P", default=962)
     width_display_sources = uint8("a display source", unit="bytes", vci="F", default=2)
     number_of_primary_list_items = uint16("items of the primary list", vci="P", default=30)
@@ -37,8 +37,8 @@ class DisplayList(Record):
     """How a list is shown."""
 
     on_time = bits(0, 3, "time for an item, 6 to 15; 0 = by hand", unit="s", vci="H", default=6)
-    off_time = bits(4, 7, "not used", vci="F")
-    hold_time = bits(0, 3, "not used", vci="P", starts=True)
+    off_time = bits(4, 7, "not used", vci="F", default=0)
+    hold_time = bits(0, 3, "not used", vci="P", starts=True, default=0)
     default_list = bits(4, 7, "shown in: 1 = normal mode", vci="F", default=1)
     number_of_items = uint8("items in use", vci="H", default=3)
 
@@ -55,14 +55,20 @@ class PrimaryDisplayList(
 
     lists = array(nested(DisplayList), BT30.number_of_primary_lists, "how lists are shown")
     display_sources = array(
-        uint16(), BT30.number_of_primary_list_items, "display sources in order", vci="H"
+        uint16(),
+        BT30.number_of_primary_list_items,
+        "display sources in order",
+        vci="H",
+        note="printed default: 0x2000, 0x2001, then 0",
     )
 
 
 class CodeWord(Record):
     """How one value is announced and formatted."""
 
-    id_code = text(CODE, "id code, left character first", vci="H")
+    id_code = text(
+        CODE, "id code, left character first", vci="H", note="defaults of ET62: CH01 to CH16"
+    )
     id_decimal_points = uint8("decimal points in the id code, bit 0 rightmost", vci="H")
     digits_after_point = bits(0, 2, "digits after the decimal point, 0 to 3", vci="H")
     digits_before_point = bits(3, 6, "digits before it, 1 to 8", vci="H")
@@ -148,9 +154,13 @@ class LoadProfileDisplayConfiguration(
 ):
     """How the primary load profile is shown."""
 
-    display_local_time = flag(0, "times are local, not UTC", vci="H")
-    use_all_channel_id_characters = flag(1, "four characters, not two and a number", vci="H")
-    disable_load_profile_display = flag(2, "it is not shown; not under Welmec", vci="H")
+    display_local_time = flag(0, "times are local, not UTC", vci="H", default=False)
+    use_all_channel_id_characters = flag(
+        1, "four characters, not two and a number", vci="H", default=False
+    )
+    disable_load_profile_display = flag(
+        2, "it is not shown; not under Welmec", vci="H", default=False
+    )
     list_id_code = text(CODE, "id code of the list", vci="H", default="P01")
     list_id_decimal_points = uint8("its decimal points", vci="H", default=4)
     date_id_code = text(CODE, "id code of dates", vci="H", default="DATE")
@@ -161,16 +171,20 @@ class LoadProfileDisplayConfiguration(
     extended_status_id_decimal_points = uint8("its decimal points", vci="H")
     channels = array(nested(CodeWord), BT60.data_sets[0].number_of_channels, "for each channel")
     power_outage_list_id_code = text(
-        CODE, "id code of the outage list", vci="H", since=since("3.70", cpm="1.20")
+        CODE,
+        "id code of the outage list",
+        vci="H",
+        since=since("3.70", cpm="1.20"),
+        note="printed default: blanks",
     )
     power_outage_list_id_decimal_points = uint8(
-        "its decimal points", vci="H", since=since("3.70", cpm="1.20")
+        "its decimal points", vci="H", since=since("3.70", cpm="1.20"), default=0
     )
     power_outage_number_id_code = text(
         CODE, "id code of an outage", vci="H", default="NUM ", since=since("3.70", cpm="1.20")
     )
     power_outage_number_id_decimal_points = uint8(
-        "its decimal points", vci="H", since=since("3.70", cpm="1.20")
+        "its decimal points", vci="H", since=since("3.70", cpm="1.20"), default=0
     )
 
 

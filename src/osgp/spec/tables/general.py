@@ -29,7 +29,9 @@ class GeneralConfiguration(
 ):
     """Formats in use, and which tables and procedures there are. Bit number = table number."""
 
-    data_order = bits(0, 0, "byte order of numbers, 0 = least significant first", vci="P")
+    data_order = bits(
+        0, 0, "byte order of numbers, 0 = least significant first", vci="P", default=0
+    )
     char_format = bits(1, 3, "character set", enum=CHAR_FORMATS, default=1, vci="P")
     time_format = bits(0, 2, "date layout, 2 = one UINT8 each", default=2, vci="F", starts=True)
     data_access_method = bits(
@@ -38,7 +40,7 @@ class GeneralConfiguration(
     identification_format = bits(
         5, 5, "format of identifiers", enum=IDENTIFICATION_FORMATS, default=1, vci="P"
     )
-    integer_format = bits(6, 7, "signed integers", enum=INTEGER_FORMATS, vci="F")
+    integer_format = bits(6, 7, "signed integers", enum=INTEGER_FORMATS, vci="F", default=0)
     ni_format_1 = bits(0, 3, "what NI_FMAT1 stands for, 8 = INT32", default=8, vci="P", starts=True)
     ni_format_2 = bits(4, 7, "what NI_FMAT2 stands for, 8 = INT32", default=8, vci="P")
     manufacturer = text(4, "manufacturer code", default="NES ", vci="P", note="NES or ELON")
@@ -173,7 +175,7 @@ class ProcedureInitiate(
     procedure_number = bits(0, 10, "number within basic or extended", vci="H", word=16)
     extended = flag(11, "an extended procedure", vci="H", word=16)
     response_handling = bits(
-        12, 15, "when BT08 gets the response", enum=RESPONSE_HANDLING, vci="P", word=16
+        12, 15, "when BT08 gets the response", enum=RESPONSE_HANDLING, vci="P", word=16, default=0
     )
     sequence_number = uint8("chosen by the caller, echoed in BT08", vci="H")
     parameters = rest("parameters of the procedure", vci="H")

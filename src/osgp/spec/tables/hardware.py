@@ -174,10 +174,16 @@ class HardwareConfiguration(
         enum=LINE_SENSORS,
         vci="F",
         since=since("4.0"),
-        note="default 2 of single-phase meters is not among the codes",
+        note="default 1 of polyphase meters; 2, that of single-phase ones, is not among the codes",
     )
     neutral_sensor = bits(
-        5, 7, "sensor of the neutral", enum=NEUTRAL_SENSORS, vci="F", since=since("4.0")
+        5,
+        7,
+        "sensor of the neutral",
+        enum=NEUTRAL_SENSORS,
+        vci="F",
+        since=since("4.0"),
+        note="default 2 of single-phase meters, 0 of polyphase ones",
     )
     comm_assignment_2 = array(
         nested(PortAssignment), 2, "channels of the modem board", since=since("4.0")

@@ -22,10 +22,10 @@ def entries_of(table: str) -> Ref:
 class CircularList(Table):
     """Header of 6 bytes: C12.19's list flags, counts of one byte."""
 
-    order = flag(0, "descending", vci="F")
+    order = flag(0, "descending", vci="F", default=False)
     overflow = flag(1, "unread entries were lost", vci="M")
     list_type = flag(2, "circular, not FIFO", vci="F", default=True)
-    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
+    inhibit_overflow = flag(3, "new entries are refused when full", vci="F", default=False)
     filler = bits(4, 7, "0")
     number_of_valid_entries = uint8("entries with data", vci="M")
     last_entry_element = uint8("index of the newest entry", vci="M")
@@ -36,10 +36,10 @@ class CircularList(Table):
 class LongCircularList(Table):
     """Header of 9 bytes: C12.19's list flags, counts of two bytes."""
 
-    order = flag(0, "descending", vci="F")
+    order = flag(0, "descending", vci="F", default=False)
     overflow = flag(1, "unread entries were lost", vci="M")
     list_type = flag(2, "circular, not FIFO", vci="F", default=True)
-    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
+    inhibit_overflow = flag(3, "new entries are refused when full", vci="F", default=False)
     filler = bits(4, 7, "0")
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")

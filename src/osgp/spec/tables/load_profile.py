@@ -69,30 +69,38 @@ class LoadProfileDimensions(Table):
     """What BT60 and BT61 have in common: dimensions of the B60s decade."""
 
     memory_length = uint32("bytes for all sets together", unit="bytes", vci="M")
-    set_1_inhibit_overflow = flag(0, "set 1 stops when full", word=16, vci="F")
-    set_2_inhibit_overflow = flag(1, "set 2 stops when full", word=16, vci="P")
-    set_3_inhibit_overflow = flag(2, "set 3 stops when full", word=16, vci="F")
-    set_4_inhibit_overflow = flag(3, "set 4 stops when full", word=16, vci="F")
-    end_reading_supported = flag(4, "end readings are stored", word=16, vci="P")
-    end_pulse_supported = flag(5, "end pulses are stored", word=16, vci="F")
-    set_1_scalar_divisor = flag(6, "set 1 has scalars and divisors", word=16, vci="P")
-    set_2_scalar_divisor = flag(7, "set 2 has scalars and divisors", word=16, vci="P")
-    set_3_scalar_divisor = flag(8, "set 3 has scalars and divisors", word=16, vci="F")
-    set_4_scalar_divisor = flag(9, "set 4 has scalars and divisors", word=16, vci="F")
+    set_1_inhibit_overflow = flag(0, "set 1 stops when full", word=16, vci="F", default=False)
+    set_2_inhibit_overflow = flag(1, "set 2 stops when full", word=16, vci="P", default=False)
+    set_3_inhibit_overflow = flag(2, "set 3 stops when full", word=16, vci="F", default=False)
+    set_4_inhibit_overflow = flag(3, "set 4 stops when full", word=16, vci="F", default=False)
+    end_reading_supported = flag(4, "end readings are stored", word=16, vci="P", default=False)
+    end_pulse_supported = flag(5, "end pulses are stored", word=16, vci="F", default=False)
+    set_1_scalar_divisor = flag(
+        6, "set 1 has scalars and divisors", word=16, vci="P", default=False
+    )
+    set_2_scalar_divisor = flag(
+        7, "set 2 has scalars and divisors", word=16, vci="P", default=False
+    )
+    set_3_scalar_divisor = flag(
+        8, "set 3 has scalars and divisors", word=16, vci="F", default=False
+    )
+    set_4_scalar_divisor = flag(
+        9, "set 4 has scalars and divisors", word=16, vci="F", default=False
+    )
     extended_interval_status = flag(
         10, "extended status for each interval", word=16, vci="F", default=True
     )
     simple_interval_status = flag(
         11, "status bit for each interval", word=16, vci="F", default=True
     )
-    uint8_supported = flag(0, "values may be UINT8", vci="F")
-    uint16_supported = flag(1, "values may be UINT16", vci="F")
-    uint32_supported = flag(2, "values may be UINT32", vci="F")
-    int8_supported = flag(3, "values may be INT8", vci="F")
-    int16_supported = flag(4, "values may be INT16", vci="P")
+    uint8_supported = flag(0, "values may be UINT8", vci="F", default=False)
+    uint16_supported = flag(1, "values may be UINT16", vci="F", default=False)
+    uint32_supported = flag(2, "values may be UINT32", vci="F", default=False)
+    int8_supported = flag(3, "values may be INT8", vci="F", default=False)
+    int16_supported = flag(4, "values may be INT16", vci="P", default=False)
     int32_supported = flag(5, "values may be INT32", vci="F", default=True)
-    ni_fmat1_supported = flag(6, "values may be NI_FMAT1", vci="F")
-    ni_fmat2_supported = flag(7, "values may be NI_FMAT2", vci="F")
+    ni_fmat1_supported = flag(6, "values may be NI_FMAT1", vci="F", default=False)
+    ni_fmat2_supported = flag(7, "values may be NI_FMAT2", vci="F", default=False)
     data_sets = array(
         nested(DataSetSize), DATA_SETS, "sizes of each data set", source=Source.PROJECT
     )
@@ -128,9 +136,9 @@ class ActualLoadProfile(
 class ChannelSetting(Record):
     """Where a channel's values come from."""
 
-    end_reading = flag(0, "end readings are stored", vci="F")
+    end_reading = flag(0, "end readings are stored", vci="F", default=False)
     interval_source = uint8("source of the values", enum=SOURCE_NAMES, vci="H")
-    end_reading_source = uint8("source of end readings", enum=SOURCE_NAMES, vci="P")
+    end_reading_source = uint8("source of end readings", enum=SOURCE_NAMES, vci="P", default=0)
 
 
 class DataSetControl(Record):
@@ -176,13 +184,13 @@ class LoadProfileControl(
 class DataSetStatus(Record):
     """State of one data set's list of blocks."""
 
-    block_order = bits(0, 0, "order of blocks", enum=ORDERS, vci="F")
+    block_order = bits(0, 0, "order of blocks", enum=ORDERS, vci="F", default=0)
     overflow = flag(1, "unread blocks were lost", vci="M", note="cleared by EP11, BP04, BP05")
     list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
-    block_inhibit_overflow = flag(3, "the set stops when full", vci="F")
-    interval_order = bits(4, 4, "order of intervals", enum=ORDERS, vci="F")
+    block_inhibit_overflow = flag(3, "the set stops when full", vci="F", default=False)
+    interval_order = bits(4, 4, "order of intervals", enum=ORDERS, vci="F", default=0)
     active_mode = flag(5, "the set is recording", vci="M")
-    test_mode = flag(6, "test mode data", vci="P")
+    test_mode = flag(6, "test mode data", vci="P", default=False)
     number_of_valid_blocks = uint16("blocks with data", vci="M")
     last_block = uint16("index of the newest block", vci="M")
     last_block_sequence_number = uint32("sequence number of the newest block", vci="M")

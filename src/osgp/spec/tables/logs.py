@@ -33,11 +33,11 @@ ET54 = Ref("ET54")
 class LogDimensions(Table):
     """What BT70 and BT71 have in common: dimensions of the B70s decade."""
 
-    event_number = flag(0, "a common event number in both logs", vci="F")
+    event_number = flag(0, "a common event number in both logs", vci="F", default=False)
     history_date_time = flag(1, "date and time of entries", vci="F", default=True)
     history_sequence_number = flag(2, "sequence numbers of entries", vci="F", default=True)
-    history_inhibit_overflow = flag(3, "the history log stops when full", vci="F")
-    event_inhibit_overflow = flag(4, "the event log stops when full", vci="F")
+    history_inhibit_overflow = flag(3, "the history log stops when full", vci="F", default=False)
+    event_inhibit_overflow = flag(4, "the event log stops when full", vci="F", default=False)
     number_of_standard_event_bytes = uint8(
         "bytes of a set of standard events", unit="bytes", vci="F", default=8
     )
@@ -154,10 +154,10 @@ class HistoryLogData(
 ):
     """The primary event log."""
 
-    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F")
+    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F", default=0)
     overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
     list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
-    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
+    inhibit_overflow = flag(3, "new entries are refused when full", vci="F", default=False)
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")
     last_entry_sequence_number = uint32("sequence number of the newest entry", vci="M")
@@ -178,10 +178,10 @@ class AlternateEventLog(
 ):
     """The alternate event log: what BT74 does not take."""
 
-    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F")
+    order = bits(0, 0, "order of entries", enum=ORDERS, vci="F", default=0)
     overflow = flag(1, "unread entries were lost", vci="M", note="cleared by BP04 and BP05")
     list_type = bits(2, 2, "kind of list", enum=LIST_TYPES, vci="F", default=1)
-    inhibit_overflow = flag(3, "new entries are refused when full", vci="F")
+    inhibit_overflow = flag(3, "new entries are refused when full", vci="F", default=False)
     number_of_valid_entries = uint16("entries with data", vci="M")
     last_entry_element = uint16("index of the newest entry", vci="M")
     last_entry_sequence_number = uint32("of the newest entry; shared with BT74", vci="M")

@@ -66,10 +66,12 @@ class MBusDeviceConfig(Record):
 class MepClientConfig(Record):
     """`DeviceConfig.details` of a MEP client."""
 
-    scheduled_read_request_alert = flag(0, "a billing read is due", vci="M")
-    on_demand_request = flag(1, "a request waits in ET15", vci="M")
-    m_bus_change = flag(3, "M-Bus status or load profile changed", vci="M")
-    delta_data_alert = flag(4, "a source of ET71 changed", vci="M", since=since("3.40", cpm="1.0"))
+    scheduled_read_request_alert = flag(0, "a billing read is due", vci="M", default=False)
+    on_demand_request = flag(1, "a request waits in ET15", vci="M", default=False)
+    m_bus_change = flag(3, "M-Bus status or load profile changed", vci="M", default=False)
+    delta_data_alert = flag(
+        4, "a source of ET71 changed", vci="M", since=since("3.40", cpm="1.0"), default=False
+    )
     downlink_data = octets(ET11.config_entry_size - 9, "data for the client, not urgent", vci="H")
 
 
@@ -251,10 +253,10 @@ class DeviceConfig2(Record):
     control_mdt = uint8("data type of the valve's state", default=0, vci="H")
     command_monitor_mdt = uint8("data type of the command, 0 = none", default=0, vci="H")
     time_stamp_mdt = uint8("data type of the time stamp", default=0, vci="H")
-    hour_locator = bits(0, 4, "first bit of the hours, from 1", vci="H")
-    hour_locator_bits = bits(5, 7, "bits of the hours, 0 = default", vci="H")
-    minute_locator = bits(0, 4, "first bit of the minutes, from 1", starts=True, vci="H")
-    minute_locator_bits = bits(5, 7, "bits of the minutes, 0 = default", vci="H")
+    hour_locator = bits(0, 4, "first bit of the hours, from 1", vci="H", default=0)
+    hour_locator_bits = bits(5, 7, "bits of the hours, 0 = default", vci="H", default=0)
+    minute_locator = bits(0, 4, "first bit of the minutes, from 1", starts=True, vci="H", default=0)
+    minute_locator_bits = bits(5, 7, "bits of the minutes, 0 = default", vci="H", default=0)
     load_profile_poll_wait = uint8("wait after an interval", unit="s", default=0, vci="H")
     load_profile_poll_retries = uint8("retries, 0 to 254", default=0, vci="H")
     load_profile_poll_retry_wait = uint8("wait between retries", default=0, vci="H")
@@ -281,7 +283,12 @@ class DataType(Record):
     """One M-Bus data type: which record headers hold it."""
 
     entry_type = bits(
-        0, 1, "kind", enum={0: "empty", 1: "M-Bus", 2: "MEP", 3: "continues the last"}, vci="H"
+        0,
+        1,
+        "kind",
+        enum={0: "empty", 1: "M-Bus", 2: "MEP", 3: "continues the last"},
+        vci="H",
+        default=0,
     )
     mdt = bits(2, 6, "data type, not in continuations", vci="H")
     special = flag(7, "special reading, preferred to others", vci="H")

@@ -136,21 +136,21 @@ class MepTransactionResponseTable(
 class InboundClient(Record):
     """What a MEP client tells its meter."""
 
-    identification = octets(30, "MEP ID of the client", vci="M")
-    device_registered = flag(0, "the client is present", vci="M")
-    et59_response = flag(1, "procedures answer in ET59, not BT08", vci="M")
-    m_bus_alerts = flag(2, "wants alerts of M-Bus events", vci="M")
-    delta_data_alerts = flag(3, "wants alerts of ET71", vci="M")
+    identification = octets(30, "MEP ID of the client", vci="M", default=bytes(30))
+    device_registered = flag(0, "the client is present", vci="M", default=False)
+    et59_response = flag(1, "procedures answer in ET59, not BT08", vci="M", default=False)
+    m_bus_alerts = flag(2, "wants alerts of M-Bus events", vci="M", default=False)
+    delta_data_alerts = flag(3, "wants alerts of ET71", vci="M", default=False)
     icon_display_control = array(
         uint16(), ET11.mep_data_sources, "icons with each value, one bit each", vci="M"
     )
     data_sources = array(
         ni_fmat1(), ET11.mep_data_sources, "values for display and load profile", vci="M"
     )
-    house_icon = bits(0, 3, "house icon", enum=ICON_STATES, vci="M")
-    short_bar = bits(4, 7, "reserved", vci="M")
-    medium_bar = bits(0, 3, "reserved", starts=True, vci="M")
-    long_bar = bits(4, 7, "reserved", vci="M")
+    house_icon = bits(0, 3, "house icon", enum=ICON_STATES, vci="M", default=0)
+    short_bar = bits(4, 7, "reserved", vci="M", default=0)
+    medium_bar = bits(0, 3, "reserved", starts=True, vci="M", default=0)
+    long_bar = bits(4, 7, "reserved", vci="M", default=0)
     reserved = uint16("", vci="M")
 
 
@@ -177,12 +177,16 @@ class MepClientSettings(Record):
     enable_optical_dos_timer = flag(
         0, "long optical sessions are ended", vci="H", default=True, note="4.0: see ET55"
     )
-    monitor_mep_health = flag(1, "the client's activity is watched", vci="H")
-    reset_device_down_mep = flag(2, "a silent client is reset", vci="H")
+    monitor_mep_health = flag(1, "the client's activity is watched", vci="H", default=False)
+    reset_device_down_mep = flag(2, "a silent client is reset", vci="H", default=False)
     reset_mep_now = flag(
-        3, "toggles the reset line, clears itself", vci="H", since=since("3.60", cpm="1.20")
+        3,
+        "toggles the reset line, clears itself",
+        vci="H",
+        since=since("3.60", cpm="1.20"),
+        default=False,
     )
-    disable_mep = flag(7, "no MEP operation", vci="H")
+    disable_mep = flag(7, "no MEP operation", vci="H", default=False)
     mep_health_timeout = uint16("silence of a client that is down", unit="s", default=60, vci="H")
     on_demand_timeout = uint8("in ET15 and ET20", unit="s", default=30, vci="H")
     optical_session_timeout = uint16(
@@ -243,9 +247,9 @@ class DeltaData(Record):
 
     source = uint16("extended source id, 255 = unused", default=255, vci="H")
     delta = uint16("change that raises the alert, 0 = off", default=0, vci="H")
-    comparison_value = ni_fmat1("value that is compared with", vci="M,H")
-    sampled_value = ni_fmat1("value now, once a second", vci="M")
-    source_id_invalid = flag(0, "no such source", vci="M")
+    comparison_value = ni_fmat1("value that is compared with", vci="M,H", default=0)
+    sampled_value = ni_fmat1("value now, once a second", vci="M", default=0)
+    source_id_invalid = flag(0, "no such source", vci="M", default=False)
 
 
 class DeltaDataAlerts(

@@ -142,7 +142,9 @@ class PowerQuality(
         since=since("4.10"),
         note="VCI F although described as settable",
     )
-    early_sag_surge_event = flag(0, "events also at their start", vci="H", since=since("4.21"))
+    early_sag_surge_event = flag(
+        0, "events also at their start", vci="H", since=since("4.21"), default=False
+    )
 
 
 class InternalPowerOutages(

@@ -37,22 +37,26 @@ class RegisterDimensions(Table):
     demand_reset_lock = flag(3, "a lockout between demand resets", vci="M")
     cumulative_demand = flag(4, "cumulative demand is kept", vci="M")
     continuous_cumulative_demand = flag(5, "continuous cumulative demand is kept", vci="M")
-    time_remaining = flag(6, "time left in the demand interval is told", vci="P")
-    self_read_inhibit_overflow = flag(0, "self-reads stop when full", vci="F")
+    time_remaining = flag(6, "time left in the demand interval is told", vci="P", default=False)
+    self_read_inhibit_overflow = flag(0, "self-reads stop when full", vci="F", default=False)
     self_read_sequence_number = flag(1, "sequence number with self-reads", vci="P")
     daily_self_read = flag(2, "daily self-reads", vci="F", default=True)
     weekly_self_read = flag(3, "weekly self-reads", vci="F", default=True)
-    self_read_demand_reset = bits(4, 5, "coupling of self-read and demand reset", vci="P")
-    number_of_self_reads = uint8("entries of BT26", vci="M")
+    self_read_demand_reset = bits(
+        4, 5, "coupling of self-read and demand reset", vci="P", default=0
+    )
+    number_of_self_reads = uint8("entries of BT26, up to those of BT20", vci="M")
     number_of_summations = uint8(
         "summations in BT23", vci="M", default=19, note="11 in 3.x; more with demand"
     )
-    number_of_demands = uint8("demand registers, at most 8", vci="M")
-    number_of_coincident_values = uint8("coincident values, two per demand", vci="M")
-    number_of_occurrences = uint8("maxima per demand register", vci="M")
+    number_of_demands = uint8("demand registers, up to those of BT20", vci="M")
+    number_of_coincident_values = uint8(
+        "coincident values, two per demand, up to those of BT20", vci="M"
+    )
+    number_of_occurrences = uint8("maxima per demand register, up to those of BT20", vci="M")
     number_of_tiers = uint8("tariff tiers", vci="P", default=4, note="8 from 3.70, CPM 1.20")
-    number_of_present_demands = uint8("present demands in BT28", vci="M")
-    number_of_present_values = uint8("present values in BT28", vci="M")
+    number_of_present_demands = uint8("present demands in BT28, up to those of BT20", vci="M")
+    number_of_present_values = uint8("present values in BT28, up to those of BT20", vci="M")
 
 
 class DimensionRegister(

@@ -108,7 +108,7 @@ class Constants(
 
     multiplier = ni_fmat1("multiplier of meter data", vci="H")
     offset = ni_fmat1("added to meter data", vci="H")
-    applied = flag(0, "the ratios are applied to meter data", vci="H")
+    applied = flag(0, "the ratios are applied to meter data", vci="H", default=False)
     ct_ratio = ni_fmat1("current transformer ratio", vci="H")
     vt_ratio = ni_fmat1("voltage transformer ratio", vci="H")
 

@@ -104,7 +104,7 @@ class MeterStatus(
     reserved_2 = octets(17, "")
     load_profile_disabled = flag(0, "load profile is opted out", word=16, vci="M")
     reserved_21 = octets(23, "")
-    over_power_threshold_exceeded = flag(0, "why BT55 tier_drive is 3", vci="M")
+    over_power_threshold_exceeded = flag(0, "why BT55 tier_drive is 3", vci="M", default=False)
     step_tariff_in_use = flag(1, "why BT55 tier_drive is 3", vci="M")
     reserved_45 = octets(17, "")
     relay_1_random_operation_pending = uint8("relay 1 waits at random", vci="M")
@@ -114,32 +114,51 @@ class MeterStatus(
     mis_wiring_reason = uint8(
         "what is wired wrong", enum=MISWIRINGS, vci="M", since=since("3.60", cpm="1.20")
     )
-    et74_entry_count = uint16("entries of ET74", vci="M", since=since("3.60", cpm="1.20"))
+    et74_entry_count = uint16(
+        "entries of ET74", vci="M", since=since("3.60", cpm="1.20"), default=0
+    )
     welmec_11_2_compliance = flag(
-        0, "rules of Welmec 11.2 apply", vci="M", since=since("3.60", cpm="1.20")
+        0, "rules of Welmec 11.2 apply", vci="M", since=since("3.60", cpm="1.20"), default=False
     )
     delta_time_synchronization = bits(
-        1, 2, "in this interval", enum=SYNCHRONIZATION, vci="M", since=since("3.60", cpm="1.30")
+        1,
+        2,
+        "in this interval",
+        enum=SYNCHRONIZATION,
+        vci="M",
+        since=since("3.60", cpm="1.30"),
+        default=0,
     )
     push_button_close_locked = flag(
-        6, "closing by hand is locked for a time", vci="M", since=since("4.0")
+        6, "closing by hand is locked for a time", vci="M", since=since("4.0"), default=False
     )
     time_adjustment = int32(
-        "in this load profile interval", unit="s", vci="M", since=since("3.60", cpm="1.20")
+        "in this load profile interval",
+        unit="s",
+        vci="M",
+        since=since("3.60", cpm="1.20"),
+        default=0,
     )
     date_last_step_tariff_reset = nested(
         DayDate, "last reset of the step tariff", vci="M", since=since("3.70", cpm="1.20")
     )
-    et77_entry_count = uint8("entries of ET77", vci="M", since=since("3.70", cpm="1.20"))
-    et79_entry_count = uint16("entries of ET79", vci="M", since=since("3.70", cpm="1.20"))
+    et77_entry_count = uint8("entries of ET77", vci="M", since=since("3.70", cpm="1.20"), default=0)
+    et79_entry_count = uint16(
+        "entries of ET79", vci="M", since=since("3.70", cpm="1.20"), default=0
+    )
     unicast_key_usage_count = uint32(
-        "uses of the unicast key", vci="M", since=since("3.13", "3.80")
+        "uses of the unicast key", vci="M", since=since("3.13", "3.80"), default=0
     )
     broadcast_key_usage_count = uint32(
-        "uses of the broadcast key", vci="M", since=since("3.13", "3.80")
+        "uses of the broadcast key", vci="M", since=since("3.13", "3.80"), default=0
     )
     supported_security_modes = bitset(
-        1, "suites it has", enum=SECURITY_MODES, vci="F", since=since("3.13", "3.80")
+        1,
+        "suites it has",
+        enum=SECURITY_MODES,
+        vci="F",
+        since=since("3.13", "3.80"),
+        default=frozenset({0, 2}),
     )
     module_records = array(
         octets(ET11.firmware_module_entry_length),
@@ -149,10 +168,12 @@ class MeterStatus(
     )
     reserved_modules = octets(4, "", since=since("4.0"))
     external_tamper_input_adc = uint16("tamper input, raw", vci="M", since=since("4.0"))
-    mep_tx_locked = uint8("transaction tables are locked", vci="M", since=since("4.0"))
-    mep_tx_lock_channel = uint8("who locked them", enum=LOCK_CHANNELS, vci="M", since=since("4.0"))
+    mep_tx_locked = uint8("transaction tables are locked", vci="M", since=since("4.0"), default=0)
+    mep_tx_lock_channel = uint8(
+        "who locked them", enum=LOCK_CHANNELS, vci="M", since=since("4.0"), default=0
+    )
     procedure_extended_failure_code = uint32(
-        "high half procedure, low half failure", vci="M", since=since("4.10")
+        "high half procedure, low half failure", vci="M", since=since("4.10"), default=0
     )
     relay_2_random_operation_pending = uint8(
         "relay 2 waits at random", vci="M", since=since("4.30")
@@ -164,19 +185,27 @@ class MeterStatus(
 class PriorClient(Record):
     """The MEP client that was registered before."""
 
-    handle = uint16("handle of the last one that left", vci="M")
-    identification = octets(30, "its MEP ID", vci="M")
-    re_register_requests = uint8("registrations asked for again", vci="M")
-    re_register_allowed = uint8("new handles given for that", vci="M")
+    handle = uint16("handle of the last one that left", vci="M", default=0)
+    identification = octets(30, "its MEP ID", vci="M", default=bytes(30))
+    re_register_requests = uint8("registrations asked for again", vci="M", default=0)
+    re_register_allowed = uint8("new handles given for that", vci="M", default=0)
 
 
 class ModeState(Record):
     """One operation mode of a relay."""
 
-    time_remaining = bits(0, 18, "left", word=32, unit="s", vci="M")
+    time_remaining = bits(0, 18, "left", word=32, unit="s", vci="M", default=0)
     no_expire = flag(19, "it does not end", word=32, vci="M")
-    state = bits(20, 21, "state in this mode", word=32, enum=RELAY_STATES, vci="M")
-    reserved = bits(22, 31, "", word=32, vci="M")
+    state = bits(
+        20,
+        21,
+        "state in this mode",
+        word=32,
+        enum=RELAY_STATES,
+        vci="M",
+        note="default 2 in the first three modes, 0 in the local one, which does not expire",
+    )
+    reserved = bits(22, 31, "", word=32, vci="M", default=0)
 
 
 class OperationMode(Record):
@@ -189,19 +218,19 @@ class OperationMode(Record):
 class SecurityEventDetail(Record):
     """An alarm that has not been reported."""
 
-    alarm_id = uint16("alarm", vci="M")
-    argument = uint16("argument of the alarm", vci="M")
-    count = uint16("how often in the window", vci="M")
-    minutes_to_report = uint16("until the window ends", unit="min", vci="M")
+    alarm_id = uint16("alarm", vci="M", default=0)
+    argument = uint16("argument of the alarm", vci="M", default=0)
+    count = uint16("how often in the window", vci="M", default=0)
+    minutes_to_report = uint16("until the window ends", unit="min", vci="M", default=0)
 
 
 class TlsPortStatus(Record):
     """TLS on one port."""
 
-    session_state = bits(0, 2, "session", enum=SESSION_STATES, vci="M")
-    tls_state = bits(3, 7, "state of the handshake", vci="M")
-    tls_error = uint16("last error of the library, positive", vci="M")
-    tls_error_count = uint16("errors so far", vci="M")
+    session_state = bits(0, 2, "session", enum=SESSION_STATES, vci="M", default=0)
+    tls_state = bits(3, 7, "state of the handshake", vci="M", default=0)
+    tls_error = uint16("last error of the library, positive", vci="M", default=0)
+    tls_error_count = uint16("errors so far", vci="M", default=0)
 
 
 class MeterLnStatus(
@@ -226,34 +255,43 @@ class MeterLnStatus(
     )
     operation_modes = array(nested(OperationMode), 2, "of each control relay", since=since("4.50"))
     image_validation_key_ids = array(
-        uint16(), 2, "keys that sign images", vci="M", since=since("4.50")
+        uint16(default=0), 2, "keys that sign images", vci="M", since=since("4.50")
     )
-    key_status = uint8("keys invalidated, one bit each", vci="M", since=since("4.50"))
+    key_status = uint8("keys invalidated, one bit each", vci="M", since=since("4.50"), default=0)
     last_validation_error = uint8(
-        "last check of an image", enum=VALIDATION_ERRORS, vci="M", since=since("4.50")
+        "last check of an image", enum=VALIDATION_ERRORS, vci="M", since=since("4.50"), default=0
     )
-    last_validation_key_id = uint16("key of the last image", vci="M", since=since("4.50"))
-    last_image_length = uint32("the last image", unit="bytes", vci="M", since=since("4.50"))
-    signature_length = uint8("its signature", unit="bytes", vci="M", since=since("4.50"))
-    signature = octets(8, "first bytes of it", vci="M", since=since("4.50"))
+    last_validation_key_id = uint16(
+        "key of the last image", vci="M", since=since("4.50"), default=0
+    )
+    last_image_length = uint32(
+        "the last image", unit="bytes", vci="M", since=since("4.50"), default=0
+    )
+    signature_length = uint8("its signature", unit="bytes", vci="M", since=since("4.50"), default=0)
+    signature = octets(8, "first bytes of it", vci="M", since=since("4.50"), default=bytes(8))
     unread_entry_mask = octets(
         1,
         "LN logs with unread entries",
         vci="M",
+        default=b"\x01",
         since=since("4.50"),
         source=Source.PROJECT,
     )
     block_remote_procedure_disconnect = flag(
-        0, "remote procedures cannot switch", vci="M", since=since("4.50")
+        0, "remote procedures cannot switch", vci="M", since=since("4.50"), default=False
     )
     block_automatic_disconnect = flag(
-        1, "neither the device nor the button can switch", vci="M", since=since("4.50")
+        1,
+        "neither the device nor the button can switch",
+        vci="M",
+        since=since("4.50"),
+        default=False,
     )
     block_local_procedure_disconnect = flag(
-        2, "local procedures cannot switch", vci="M", since=since("4.50")
+        2, "local procedures cannot switch", vci="M", since=since("4.50"), default=False
     )
     block_remote_unblock = flag(
-        3, "the above cannot be undone remotely", vci="M", since=since("4.50")
+        3, "the above cannot be undone remotely", vci="M", since=since("4.50"), default=False
     )
     pending_security_events = array(
         nested(SecurityEventDetail),

@@ -162,7 +162,11 @@ class SystemInformation(
         "added to the starting current", unit="0.1 mA", default=17, vci="H"
     )
     constant_phase_loss_alarm = flag(
-        0, "phase loss alarm while lost, not on change", vci="H", since=since("3.60", cpm="1.00")
+        0,
+        "phase loss alarm while lost, not on change",
+        vci="H",
+        since=since("3.60", cpm="1.00"),
+        default=False,
     )
     power_up_wait_time = uint8(
         "delay before outside communication",

@@ -49,13 +49,15 @@ class DimensionTimeTou(
 
     tou_self_read = flag(0, "the calendar can order self-reads", vci="F", default=True)
     season_self_read = flag(1, "a self-read at season changes", vci="F", default=True)
-    season_demand_reset = flag(2, "a demand reset at season changes", vci="P")
-    season_change_armed = flag(3, "seasons change at demand resets", vci="F")
-    sort_dates = flag(4, "dates must be sorted", vci="F")
-    anchor_date = flag(5, "RDATE has anchor dates", vci="F")
-    daylight_saving_time_auto = flag(0, "DST is handled outside BT54", vci="F")
-    separate_week_days = flag(1, "a schedule for each day of the week", vci="P")
-    separate_summation_demands = flag(2, "summations and demands have own tiers", vci="F")
+    season_demand_reset = flag(2, "a demand reset at season changes", vci="P", default=False)
+    season_change_armed = flag(3, "seasons change at demand resets", vci="F", default=False)
+    sort_dates = flag(4, "dates must be sorted", vci="F", default=False)
+    anchor_date = flag(5, "RDATE has anchor dates", vci="F", default=False)
+    daylight_saving_time_auto = flag(0, "DST is handled outside BT54", vci="F", default=False)
+    separate_week_days = flag(1, "a schedule for each day of the week", vci="P", default=False)
+    separate_summation_demands = flag(
+        2, "summations and demands have own tiers", vci="F", default=False
+    )
     sort_tier_switches = flag(3, "tier switches must be sorted", vci="F", default=True)
     capable_of_time_zone_offset = flag(4, "there is a zone offset", vci="F", default=True)
     number_of_seasons = bits(
@@ -77,8 +79,8 @@ class Clock(Table, number=52, title="UTC Clock", source=Source.MEP_GUIDE, read=E
     day_of_week = bits(0, 2, "day of the week", enum=WEEKDAYS, vci="M")
     daylight_saving_time = flag(3, "DST is in effect, though not here", vci="M")
     greenwich_mean_time = flag(4, "this clock is UTC", vci="F", default=True)
-    time_zone_applied = flag(5, "the zone offset is in this clock", vci="F")
-    dst_applied = flag(6, "DST is in this clock", vci="F")
+    time_zone_applied = flag(5, "the zone offset is in this clock", vci="F", default=False)
+    dst_applied = flag(6, "DST is in this clock", vci="F", default=False)
 
 
 class TimeOffset(
@@ -173,7 +175,7 @@ class ClockState(Table, number=55, title="Local Clock State", source=Source.MEP_
     clock_calendar = nested(LTimeDate, "date and time, local", vci="M")
     day_of_week = bits(0, 2, "day of the week, local", enum=WEEKDAYS, vci="M")
     daylight_saving_time = flag(3, "DST is in effect", vci="M")
-    greenwich_mean_time = flag(4, "this clock is UTC", vci="F")
+    greenwich_mean_time = flag(4, "this clock is UTC", vci="F", default=False)
     time_zone_applied = flag(5, "the zone offset is in this clock", vci="F", default=True)
     dst_applied = flag(6, "DST is in this clock", vci="F", default=True)
     current_tier = bits(0, 2, "active tier", vci="M", note="0 to 3 before 3.70 and CPM 1.20")
