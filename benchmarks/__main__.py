@@ -11,7 +11,7 @@ from osgp.errors import UsageError
 
 from .table import show
 
-NAMES = ("records", "binding", "digests", "aes", "line", "topology", "neighbourhood")
+NAMES = ("records", "binding", "digests", "aes", "line", "ports", "topology", "neighbourhood")
 
 
 def main(wanted: list[str]) -> int:
