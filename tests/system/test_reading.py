@@ -119,8 +119,29 @@ def test_profile_as_files(meter: Served, capsys: Said, tmp_path: Path) -> None:
 def test_logs_and_the_rest(meter: Served, capsys: Said) -> None:
     assert isinstance(asked(capsys, "events", *meter.options()), list)
     assert asked(capsys, "selfreads", *meter.options()) == []
-    assert run(["mbus", *meter.options()]) == USAGE
+
+
+def test_water_and_heat_behind_the_meter(meter: Served, capsys: Said) -> None:
+    pytest.importorskip("meterbus")
+    water, heat = asked(capsys, "mbus", *meter.options("mbk", "mep"))
+    assert (water["medium"], water["serial"], water["manufacturer"]) == ("water", "20260101", "OSG")
+    assert [one["quantity"] for one in heat["values"]][:3] == ["energy", "volume", "power"]
+    assert heat["remarks"] == ["power is low"]
+    now = asked(capsys, "mbus", "--now", *meter.options("mk"))
+    assert now[0]["read_at"] > water["read_at"]
+    assert now[0]["values"][0]["value"] >= water["values"][0]["value"]
+    assert run(["mbus", "--now", *meter.options("mbk", "mep")]) == FAILED
+    assert "authorisation" in capsys.readouterr().err
+    assert run(["mbus"]) == USAGE
+    assert run(["mbus", *meter.options()]) == OK
+    assert "power is low" in capsys.readouterr().out
+
+
+def test_a_meter_without_an_m_bus_port(tmp_path: Path, capsys: Said) -> None:
+    served = Served(tmp_path, "flat", "--optical", "tcp://127.0.0.1:0")
+    assert run(["mbus", *served.options()]) == USAGE
     assert "ET14" in capsys.readouterr().err
+    served.stop()
 
 
 def test_top(meter: Served, capsys: Said) -> None:

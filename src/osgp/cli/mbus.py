@@ -14,19 +14,33 @@ if TYPE_CHECKING:
     from osgp.run.reading.device import Access, Device
     from osgp.run.reading.mbus import MBusDevice
 
-EXAMPLE = "Example: osgp mbus --mep tcp://192.168.1.7:4059 --key-file mbk.txt"
+EXAMPLE = (
+    "Examples: osgp mbus --mep tcp://192.168.1.7:4059 --key-file mbk.txt · "
+    "osgp mbus --now --optical /dev/ttyUSB0 --key-file mk.txt"
+)
 
 
 def register(app: typer.Typer) -> None:
     app.command("mbus", epilog=EXAMPLE)(ports.reaching(mbus))
 
 
-def mbus(*, access: Access, json: bool) -> None:
+def mbus(
+    now: bool = typer.Option(
+        False, "--now", help="Have the meter ask its devices first (MK, PK; MAK on MEP)."
+    ),
+    *,
+    access: Access,
+    json: bool,
+) -> None:
     """Read the M-Bus devices behind the meter, and what they said last."""
     from osgp.run.reading.mbus import read_mbus
 
     async def action(device: Device) -> list[MBusDevice]:
-        return await device.run(read_mbus)
+        found = await device.run(read_mbus)
+        if now and found:
+            await _ask_now(device, found, mep=access.mep is not None)
+            found = await device.run(read_mbus)
+        return found
 
     found = ports.talk(access, action, quiet=json)
     if json:
@@ -36,6 +50,16 @@ def mbus(*, access: Access, json: bool) -> None:
     else:
         for device in found:
             _show(device)
+
+
+async def _ask_now(device: Device, found: list[MBusDevice], *, mep: bool) -> None:
+    from osgp.run.reading.ordering import FIRST_MEP, FIRST_OPTICAL, order_reads
+
+    first = FIRST_MEP if mep else FIRST_OPTICAL
+    slots = {one.handle: one.slot + 1 for one in found}
+    failed = await device.run_once(lambda reader: order_reads(reader, list(slots), first=first))
+    for handle, reason in failed.items():
+        ports.said(f"slot {slots[handle]}: {reason}")
 
 
 def _show(device: MBusDevice) -> None:

@@ -101,7 +101,8 @@ def test_tariffs_count_from_one() -> None:
 )
 def test_mbus_values(medium: str, value: Value, device_class: str | None, shown: float) -> None:
     device = MBusDevice(1, "M-Bus up", medium=medium, values=(value,))
-    (one,) = measured_mbus(device)
+    one, alarms = measured_mbus(device)
+    assert alarms.value == "none"
     assert one.sensor.kind.device_class == device_class
     assert one.value == shown
     assert one.sensor.key.startswith("mbus_2_")
@@ -109,7 +110,18 @@ def test_mbus_values(medium: str, value: Value, device_class: str | None, shown:
 
 def test_stored_mbus_values_are_not_present_ones() -> None:
     values = (Value("volume", 1.0, "m³"), Value("volume", 2.0, "m³", 1), Value("id", "text"))
-    assert len(list(measured_mbus(MBusDevice(0, "M-Bus up", values=values)))) == 1
+    found = list(measured_mbus(MBusDevice(0, "M-Bus up", values=values)))
+    assert [one.sensor.key for one in found] == ["mbus_1_device_volume", "mbus_1_device_alarms"]
+
+
+def test_a_silent_mbus_device_s_values_are_withheld(found: Survey) -> None:
+    volume = (Value("volume", 1.0, "m³"),)
+    silent = MBusDevice(0, "M-Bus down", medium="water", values=volume, remarks=("failed",))
+    sample = sample_of(found, [silent], Plausibility(SECTION.limits), NOW.timestamp())
+    values = msgspec.json.decode(sample.body)["values"]
+    assert "mbus_1_water_volume" not in values
+    assert values["mbus_1_water_alarms"] == "failed"
+    assert "does not answer" in sample.withheld["mbus_1_water_volume"]
 
 
 def test_zeros_are_not_introduced_but_published(found: Survey) -> None:
@@ -184,6 +196,7 @@ DEVICE = {
     "serial_number",
     "sw_version",
     "hw_version",
+    "via_device",
 }
 TEMPLATE = re.compile(r"\{\{ value_json\['values'\]\['([a-z0-9_]+)'\] \| default\(none\) \}\}")
 
@@ -224,12 +237,15 @@ def check(message: Message) -> dict[str, Any]:
 
 def test_every_discovery_message_is_valid(found: Survey) -> None:
     sensors = [one.sensor for one in measured(found)]
-    water = MBusDevice(0, "M-Bus up", medium="water", values=(Value("volume", 1.0, "m³"),))
+    volume = (Value("volume", 1.0, "m³"),)
+    water = MBusDevice(0, "M-Bus up", serial="12345678", medium="water", values=volume)
     sensors += [one.sensor for one in measured_mbus(water)]
     payloads = [check(message) for message in discovery(MQTT, SECTION, found.meter, sensors)]
     assert len(payloads) == len(sensors)
     assert len({payload["unique_id"] for payload in payloads}) == len(payloads)
-    assert {tuple(payload["device"]["identifiers"]) for payload in payloads} == {("osgp_20260105",)}
+    owners = {tuple(payload["device"]["identifiers"]): payload["device"] for payload in payloads}
+    assert set(owners) == {("osgp_20260105",), ("osgp_mbus_12345678",)}
+    assert owners[("osgp_mbus_12345678",)]["via_device"] == "osgp_20260105"
 
 
 def test_the_template_finds_its_value(found: Survey) -> None:

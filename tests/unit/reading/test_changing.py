@@ -143,7 +143,7 @@ def test_a_call_is_not_repeated_when_the_line_is_lost() -> None:
     run(work)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("EP17", "no EP17"), ("BT23", "osgp write")])
+@pytest.mark.parametrize(("name", "reason"), [("EP23", "no EP23"), ("BT23", "osgp write")])
 def test_what_cannot_be_called(name: str, reason: str) -> None:
     async def work() -> None:
         async with served(virtual(1.0)) as bench:

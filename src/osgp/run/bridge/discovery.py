@@ -15,7 +15,7 @@ from osgp import __version__
 from osgp.run.reading.survey import Meter
 
 from .config import MeterSection, MqttSection
-from .sensors import Sensor
+from .sensors import Behind, Sensor
 
 ONLINE, OFFLINE = "online", "offline"
 PROJECT: Final = "osgp"
@@ -65,7 +65,8 @@ def discovery(
     node = f"{PROJECT}_{section.id}"
     device = _device(section, meter)
     for sensor in sensors:
-        payload = _sensor(topics, section, sensor) | {"device": device}
+        owner = device if sensor.behind is None else _device_behind(section, device, sensor.behind)
+        payload = _sensor(topics, section, sensor) | {"device": owner}
         topic = f"{mqtt.discovery}/sensor/{node}/{sensor.key}/config"
         yield Message(topic, msgspec.json.encode(payload))
 
@@ -83,6 +84,18 @@ def _device(section: MeterSection, meter: Meter) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value}
 
 
+def _device_behind(section: MeterSection, meter: dict[str, Any], behind: Behind) -> dict[str, Any]:
+    """A water or heat meter; it is reached through the electricity meter."""
+    known = {
+        "identifiers": [f"{PROJECT}_mbus_{behind.serial or f'{section.id}_{behind.slot + 1}'}"],
+        "name": f"{section.name} {behind.medium}",
+        "manufacturer": behind.manufacturer,
+        "serial_number": behind.serial,
+        "via_device": meter["identifiers"][0],
+    }
+    return {name: value for name, value in known.items() if value}
+
+
 def _sensor(topics: Topics, section: MeterSection, sensor: Sensor) -> dict[str, Any]:
     kind = sensor.kind
     payload = {
@@ -95,13 +108,17 @@ def _sensor(topics: Topics, section: MeterSection, sensor: Sensor) -> dict[str, 
         "device_class": kind.device_class,
         "state_class": kind.state_class,
         "suggested_display_precision": _PRECISION.get(kind.unit or ""),
-        "entity_category": "diagnostic" if sensor.key in _DIAGNOSTIC else None,
+        "entity_category": "diagnostic" if _is_diagnostic(sensor) else None,
         "expire_after": int(section.expires),
         "availability": [{"topic": topics.bridge}, {"topic": topics.availability}],
         "availability_mode": "all",
         "origin": {"name": PROJECT, "sw_version": __version__},
     }
     return {name: value for name, value in payload.items() if value is not None}
+
+
+def _is_diagnostic(sensor: Sensor) -> bool:
+    return sensor.key in _DIAGNOSTIC or sensor.key.endswith("_alarms")
 
 
 def registers(sensors: list[Sensor]) -> bytes:

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from osgp.errors import OsgpError, StoreError, UsageError
+from osgp.errors import DecodeError, OsgpError, ServiceError, StoreError, UsageError
 from osgp.run.reading.device import Access, Device, open_device
 from osgp.run.reading.keyfiles import key_for
 from osgp.run.reading.mbus import MBusDevice, read_mbus
@@ -131,6 +131,9 @@ class Poller:
                 self._mbus = await device.run(read_mbus)
             except UsageError:
                 self._mbus = []
+            except (ServiceError, DecodeError) as error:
+                self._mbus = []
+                log.warning("M-Bus not read", meter=self.section.id, reason=str(error))
 
     def _sample(self, found: Survey) -> Sample:
         return sample_of(found, self._mbus, self._judge, self._clock())

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from osgp.run.reading.mbus import MBusDevice
+from osgp.run.reading.mbus import DOWN, MBusDevice
 from osgp.run.reading.survey import Meter, Survey
 
 from .plausible import Plausibility
@@ -46,17 +46,25 @@ def sample_of(
 ) -> Sample:
     """Judges everything that was read. `now`: true time, s."""
     old = judge.clock(survey.state.clock, now) or ""
-    found = [*measured(survey), *(one for device in devices for one in measured_mbus(device))]
+    found = [(one, "") for one in measured(survey)]
+    for device in devices:
+        found += [(one, _unheard(device, one)) for one in measured_mbus(device)]
     believed: list[Measured] = []
     withheld: dict[str, str] = {}
-    for one in () if old else found:
-        reason = judge.judge(one, now)
-        if reason is None:
+    for one, unheard in () if old else found:
+        reason = unheard or judge.judge(one, now)
+        if not reason:
             believed.append(one)
         else:
             withheld[one.sensor.key] = reason
     taken = datetime.fromtimestamp(now, UTC)
     return Sample(taken, survey.meter, tuple(believed), withheld, old)
+
+
+def _unheard(device: MBusDevice, one: Measured) -> str:
+    """Why a value of a device is old: the meter does not reach it any more."""
+    silent = device.state == DOWN and one.number is not None
+    return "the M-Bus device does not answer the meter" if silent else ""
 
 
 def worth_showing(values: Iterable[Measured]) -> list[Sensor]:

@@ -63,14 +63,27 @@ _VOLUMES: Final = {"water": "water", "hot water": "water", "cold water": "water"
 _PLAIN: Final = Kind(None, None, None)
 
 
+class Behind(msgspec.Struct, frozen=True):
+    """A device behind the meter, which home systems show as a device of its own."""
+
+    slot: int
+    medium: str
+    serial: str
+    manufacturer: str
+
+
 class Sensor(msgspec.Struct, frozen=True):
-    """A named value: `key` in topics, `name` for people, `place` and `obis` for those who ask."""
+    """A named value: `key` in topics, `name` for people, `place` and `obis` for those who ask.
+
+    `behind`: the device behind the meter that it belongs to; None for the meter itself.
+    """
 
     key: str
     name: str
     kind: Kind
     place: str = ""
     obis: str | None = None
+    behind: Behind | None = None
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -95,20 +108,27 @@ def measured(survey: Survey) -> Iterator[Measured]:
 
 
 def measured_mbus(device: MBusDevice) -> Iterator[Measured]:
-    """The present values (storage 0) of an M-Bus device that are numbers."""
+    """The present values (storage 0) of an M-Bus device that are numbers, and what ails it."""
+    who = device.medium or "device"
+    behind = Behind(device.slot, who, device.serial, device.manufacturer)
+    place = f"ET16.devices[{device.slot}]"
     seen: set[str] = set()
     for value in device.values:
-        if value.storage or isinstance(value.value, str):
+        key = _mbus_key(behind, value.quantity)
+        if value.storage or isinstance(value.value, str) or key in seen:
             continue
-        who = device.medium or "device"
-        key = slug(f"mbus {device.slot + 1} {who} {value.quantity}")
-        if key not in seen:
-            seen.add(key)
-            kind = _m_bus_kind(device.medium, value)
-            name = f"{who.capitalize()} {value.quantity}"
-            place = f"ET16.devices[{device.slot}]"
-            sensor = Sensor(key, name, kind, place)
-            yield Measured(sensor, _divided(value.value, kind.divisor))
+        seen.add(key)
+        kind = _m_bus_kind(device.medium, value)
+        name = f"{who.capitalize()} {value.quantity}"
+        sensor = Sensor(key, name, kind, place, None, behind)
+        yield Measured(sensor, _divided(value.value, kind.divisor))
+    name = f"{who.capitalize()} alarms"
+    sensor = Sensor(_mbus_key(behind, "alarms"), name, _PLAIN, place, None, behind)
+    yield Measured(sensor, ", ".join(device.remarks) or "none")
+
+
+def _mbus_key(behind: Behind, quantity: str) -> str:
+    return slug(f"mbus {behind.slot + 1} {behind.medium} {quantity}")
 
 
 def _of(reading: Reading, kinds: dict[str, Kind]) -> Measured:
@@ -165,6 +185,7 @@ __all__ = [
     "BALANCED",
     "COUNTED",
     "MEASURED",
+    "Behind",
     "Kind",
     "Measured",
     "Sensor",

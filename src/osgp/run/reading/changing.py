@@ -83,10 +83,10 @@ def plan_call(reader: DeviceReader, name: str, pairs: Sequence[Pair]) -> Exchang
     declaration = find(name, procedure=True)
     if not issubclass(declaration, Procedure):
         raise UsageError(f"{name} is a table: `osgp write {name}`")
-    yield from _check_callable(reader, declaration)
+    yield from check_callable(reader, declaration)
     layout = declaration.bind(reader.dims)
     parameters: Any = assembled(layout, {}, pairs)
-    sequence = yield from _next_sequence(reader)
+    sequence = yield from next_sequence(reader)
     number = declaration.info.number
     request = ProcedureInitiate.make(
         procedure_number=number & (1 << _MANUFACTURER_BIT) - 1,
@@ -113,7 +113,7 @@ def send_call(reader: DeviceReader, planned: Call) -> Exchange[Any]:
         return data.hex()
 
 
-def _next_sequence(reader: DeviceReader) -> Exchange[int]:
+def next_sequence(reader: DeviceReader) -> Exchange[int]:
     """A number that the last call did not have: meters refuse a repeated one."""
     data = yield from reader.client.read_whole(ProcedureResponse.info.number)
     try:
@@ -128,7 +128,7 @@ def _check_writable(reader: DeviceReader, table: str) -> Exchange[None]:
         raise UsageError(f"this meter has no {table}: its BT00 does not list it")
 
 
-def _check_callable(reader: DeviceReader, declaration: type[Procedure]) -> Exchange[None]:
+def check_callable(reader: DeviceReader, declaration: type[Procedure]) -> Exchange[None]:
     yield from reader.has("BT00")
     configuration = yield from reader.once("BT00")
     number = declaration.info.number

@@ -25,10 +25,13 @@ from osgp.spec.tables.mbus import (
 from osgp.wire import NO_DIMS, bind
 
 from .survey import Surveyor
-from .telegram import Value, values_of
+from .telegram import Decoded, Value, values_of
 
 STATUS, DATA = "ET14", "ET16"
 EMPTY: Final = 0
+DOWN: Final = DEVICE_STATES[2]
+BUSY: Final = 1
+REVERSED: Final = "most significant byte first: records are not decoded"
 MEDIA: Final = {
     0: "other",
     2: "electricity",
@@ -102,36 +105,64 @@ def _remarks(entry: Any, read: Any) -> list[str]:
     return [remark for remark, is_set in flags.items() if is_set]
 
 
+def _ailments(telegram: Any) -> list[str]:
+    """What a device says of itself in its status byte."""
+    flags = {
+        "application busy": getattr(telegram, "application", 0) == BUSY,
+        "application error": getattr(telegram, "application", 0) > BUSY,
+        "power is low": telegram.power_low,
+        "permanent error": telegram.permanent_error,
+        "temporary error": telegram.temporary_error,
+    }
+    return [ailment for ailment, is_set in flags.items() if is_set]
+
+
 def _decoded(found: MBusDevice, slot: int, read: Any) -> MBusDevice:
     if slot >= M_BUS_DEVICES:
         mep, _ = bind(MepRead, NO_DIMS).decode_from(read.data)
         return msgspec.structs.replace(found, medium="MEP client", raw=mep.data.hex())
-    if read.response_type:
-        return _fixed(found, bind(FixedRead, NO_DIMS).decode_from(read.data)[0])
-    return _variable(found, bind(VariableRead, NO_DIMS).decode_from(read.data)[0])
-
-
-def _fixed(found: MBusDevice, telegram: Any) -> MBusDevice:
-    """Two counters whose medium and unit are in one word; shown as they are."""
-    raw = f"{telegram.counter_1:08x} {telegram.counter_2:08x} {telegram.medium_and_unit:04x}"
-    return msgspec.structs.replace(found, serial=number_of(telegram.serial_number), raw=raw)
-
-
-def _variable(found: MBusDevice, telegram: Any) -> MBusDevice:
-    values, raw, remark = values_of(telegram.records, encrypted=bool(telegram.signature))
-    return msgspec.structs.replace(
-        found,
-        serial=number_of(telegram.serial_number),
-        manufacturer=letters(telegram.manufacturer),
-        medium=MEDIA.get(telegram.medium, f"medium {telegram.medium}"),
-        values=values,
-        raw=raw,
-        remarks=(*found.remarks, *([remark] if remark else [])),
+    telegram = bind(FixedRead if read.response_type else VariableRead, NO_DIMS)
+    return (_fixed if read.response_type else _variable)(
+        found, telegram.decode_from(read.data)[0], bool(read.data_order)
     )
 
 
-def number_of(stored: str) -> str:
-    """A serial number whose digits are stored least significant byte first."""
+def _fixed(found: MBusDevice, telegram: Any, reverse: bool) -> MBusDevice:
+    """Two counters whose medium and unit are in one word; shown as they are."""
+    raw = f"{telegram.counter_1:08x} {telegram.counter_2:08x} {telegram.medium_and_unit:04x}"
+    serial = number_of(telegram.serial_number, reverse=reverse)
+    remarks = (*found.remarks, *_ailments(telegram))
+    return msgspec.structs.replace(found, serial=serial, raw=raw, remarks=remarks)
+
+
+def _variable(found: MBusDevice, telegram: Any, reverse: bool) -> MBusDevice:
+    manufacturer = telegram.manufacturer.to_bytes(2, "big" if reverse else "little")
+    values, raw, remark = _records(telegram, reverse)
+    return msgspec.structs.replace(
+        found,
+        serial=number_of(telegram.serial_number, reverse=reverse),
+        manufacturer=letters(int.from_bytes(manufacturer, "little")),
+        medium=MEDIA.get(telegram.medium, f"medium {telegram.medium}"),
+        values=values,
+        raw=raw,
+        remarks=(*found.remarks, *_ailments(telegram), *([remark] if remark else [])),
+    )
+
+
+def _records(telegram: Any, reverse: bool) -> Decoded:
+    if reverse:
+        return (), telegram.records.hex(), REVERSED
+    return values_of(telegram.records, encrypted=bool(telegram.signature))
+
+
+def number_of(stored: str, *, reverse: bool = False) -> str:
+    """A serial number, most significant digit first.
+
+    The guide prints 'packed BCD' and no byte order, but the header is the device's own (EN 13757-3,
+    5.4 and 5.5): least significant byte first, unless the device speaks mode 2 (`reverse`).
+    """
+    if reverse:
+        return stored
     return "".join(stored[at : at + 2] for at in range(len(stored) - 2, -1, -2))
 
 
@@ -141,8 +172,9 @@ def letters(packed: int) -> str:
 
 
 def _moment(stamp: Any) -> datetime | None:
+    """Local time, without a zone: the meter does not say which."""
     try:
         moment: datetime = stamp.to_datetime()
     except DecodeError:
         return None
-    return moment
+    return moment.replace(tzinfo=None)

@@ -23,6 +23,7 @@ _UNITS: Final = {
     "HOURS": ("h", 1.0),
     "DAYS": ("d", 1.0),
 }
+_NO_UNITS: Final = frozenset({"NONE", "DATE", "DATE_TIME"})
 _CI_VARIABLE: Final = 0x72
 _HEADER: Final = bytes(12)
 DECIMALS: Final = 6
@@ -68,9 +69,11 @@ def _framed(records: bytes) -> bytes:
 
 
 def _value(interpreted: dict[str, Any]) -> Value:
-    quantity = str(interpreted["type"]).rpartition(".")[2].lower().replace("_", " ")
+    """The library names a quantity with its unit (ENERGY_WH): the unit stands beside it here."""
     unit = str(interpreted["unit"]).rpartition(".")[2]
-    symbol, factor = _UNITS.get(unit, ("" if unit == "NONE" else unit.lower(), 1.0))
+    stated = str(interpreted["type"]).rpartition(".")[2].removesuffix("_GENERAL")
+    quantity = stated.removesuffix(f"_{unit}").lower().replace("_", " ")
+    symbol, factor = _UNITS.get(unit, ("" if unit in _NO_UNITS else unit.lower(), 1.0))
     raw = interpreted["value"]
     try:
         value: float | str = round(float(raw) * factor, DECIMALS)
