@@ -134,7 +134,7 @@ class VirtualMeter:
         self.stack = Stack(config, self._rng)
         self.repeater = Repeater(self.stack)
         self._security = LineSecurity(self.parts, self.nvm, self._rng)
-        self._server = TableServer(self._security, self.tables)
+        self._server = TableServer(self._security, self.tables, keep=self._keep_numbers)
         self._answers: dict[int, Answer] = dict.fromkeys(self._security.codes, self._serve)
         self._answers[MESSAGE_CODE] = self._answer_atm
         self.agent = Agent(self.stack, CommandSecurity(self._security), now)
@@ -201,6 +201,11 @@ class VirtualMeter:
         response = self.agent.answer(message, now)
         self._keep_security()
         return response
+
+    def _keep_numbers(self) -> None:
+        """A unit of its own: what a request used up survives although its effect may not."""
+        self._security.keep()
+        self.nvm.commit()
 
     def _keep_security(self) -> None:
         self._security.keep()

@@ -25,8 +25,8 @@ opened it ('OMAK', 'MAK', 'MBK', 'AES'), for access control.  A repeated request
 is answered from the stored response and never executed again.
 
 Both sides: whenever `must_persist` is true, write `export_state()` to non-volatile memory before
-sending anything; it is true at the start already, so write once before the first message.  After a
-power cut give these bytes to `restore=`.
+sending anything, and on a device before executing what was opened; it is true at the start already,
+so write once before the first message.  After a power cut give these bytes to `restore=`.
 """
 
 from __future__ import annotations

@@ -3,10 +3,14 @@
 `TableServer` opens a request, checks it against port limits, hands it to the device's tables and
 seals the response. Tables answer with bytes or raise ServiceError; any other outcome of a request
 is a refusal that says no more than its code.
+
+Before a request is executed, the number that it used up is in non-volatile memory: a power cut in
+between loses the request, and nobody can have it executed by playing it again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from osgp.errors import (
@@ -48,7 +52,11 @@ class Tables(Protocol):
 
 
 class TableServer:
-    """One port of a device: sealed requests in, sealed responses out."""
+    """One port of a device: sealed requests in, sealed responses out.
+
+    `keep` writes `security.export_state()` to non-volatile memory; it is called before a request is
+    executed, whenever the state `must_persist`. None: the caller does not care about power cuts.
+    """
 
     def __init__(
         self,
@@ -57,21 +65,24 @@ class TableServer:
         *,
         limits: Limits = PLC_LIMITS,
         head: bytes = b"\x00",
+        keep: Callable[[], None] | None = None,
     ) -> None:
         self.security = security
-        self._tables, self._limits, self._head = tables, limits, head
+        self._tables, self._limits, self._head, self._keep = tables, limits, head, keep
         self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
 
     def receive(self, apdu: bytes, now: float) -> bytes | None:
         """The response to a sealed request; None where the suite keeps silent.
 
-        The caller writes `security.export_state()` to non-volatile memory, where it
-        `must_persist`, before it sends the response.
+        Sealing counts too: where the state `must_persist` afterwards, the caller writes it before
+        it sends the response.
         """
         machine = Machine(SERVER)
         machine.fire(Event.REQUEST)
         opened = self.security.open_request(apdu, now)
         self.outcomes[opened.outcome] += 1
+        if self._keep is not None and self.security.must_persist:
+            self._keep()
         if opened.outcome is not Outcome.ACCEPTED:
             repeated = opened.outcome is Outcome.REPEATED
             machine.fire(Event.REPEATED if repeated else Event.REFUSED)
