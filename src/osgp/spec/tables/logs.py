@@ -126,7 +126,9 @@ class HistoryEntry(Record):
     """One logged event."""
 
     time = nested(LTimeDate, "when, UTC", when=BT71.history_date_time, vci="M")
-    event_number = uint16("number common to both logs", when=BT71.event_number)
+    event_number = uint16(
+        "number common to both logs", when=BT71.event_number, source=Source.C12_19
+    )
     sequence_number = uint16(
         "low bytes of the sequence number",
         when=BT71.history_sequence_number,
