@@ -180,6 +180,8 @@ def duration(seconds: float) -> str:
 
 def _energies(readings: tuple[Reading, ...], everything: bool) -> Table:
     """A row for each quantity, a column for the total and each tariff that counted anything."""
+    from osgp.run.reading.wanted import shortened
+
     tiers = _tiers(readings, everything)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
     table.add_column("energy")
@@ -192,7 +194,7 @@ def _energies(readings: tuple[Reading, ...], everything: bool) -> Table:
         if everything or any(reading.value for reading in row.values()):
             cells = [_amount(row[tier]) if tier in row else "" for tier in tiers]
             unit, code = shown_unit(total), total.obis or ""
-            table.add_row(total.name, *cells, unit, code, place_of(total.place))
+            table.add_row(total.name, *cells, unit, code, shortened(total.place))
     return table
 
 
@@ -217,11 +219,6 @@ def _amount(reading: Reading) -> str:
     if reading.unit in _KILO:
         return f"{reading.value / 1000:,.3f}"
     return f"{reading.value:,}" if isinstance(reading.value, int) else f"{reading.value:,.3f}"
-
-
-def place_of(place: str) -> str:
-    """A path without what everybody knows."""
-    return place.replace(".total_data_block", "").replace("tier_data_block", "tier")
 
 
 def _present(readings: tuple[Reading, ...], everything: bool) -> Table:

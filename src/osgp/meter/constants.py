@@ -108,6 +108,7 @@ def _interface(set_up: SetUp) -> InterfaceDefinition:
             "load_profile_extended_sources": first.sources,
             "mdtt_entries": (),
             _REQUIRED_SECTION: _required_section(set_up),
+            "energy_register_unit": 1,
             "accumulator_rollover_digit": ROLLOVER_DIGITS,
             "additions": b"",
         }

@@ -43,7 +43,7 @@ WEEKDAYS: Final[Codes] = {
 LIST_TYPES: Final[Codes] = {0: "FIFO", 1: "circular"}
 ORDERS: Final[Codes] = {0: "ascending", 1: "descending"}
 INTERVAL_FORMATS: Final[Codes] = {32: "INT32 snapshot"}
-ENERGY_UNITS: Final[Codes] = {0: "1", 1: "10", 2: "100"}
+ENERGY_UNITS: Final[Codes] = {1: "1", 10: "10", 100: "100"}
 ENABLED: Final[Codes] = {0: "enabled", 1: "disabled"}
 
 USERS: Final[Codes] = {0xFFFF: "none", 0xFFFE: "PLC, P2P or G3", 0xFFFD: "MEP"}

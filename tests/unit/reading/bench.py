@@ -164,6 +164,17 @@ def listing(image: bytes, names: Iterable[str]) -> bytes:
     return longer
 
 
+def without(image: bytes, name: str) -> bytes:
+    """BT00 without an extended table."""
+    layout: Any = tables["BT00"].bind()
+    record = layout.decode(image)
+    gone = {tables[name].info.number - 2048}
+    shorter: bytes = layout.encode(
+        record.with_(extended_tables_used=record.extended_tables_used - gone)
+    )
+    return shorter
+
+
 def run(work: Callable[[], Awaitable[T]]) -> T:
     """Runs a test's coroutine; it must end in time."""
 
@@ -184,4 +195,5 @@ __all__ = [
     "run",
     "served",
     "virtual",
+    "without",
 ]

@@ -16,6 +16,7 @@ from osgp.spec.codes import USERS
 from osgp.spec.source_ids import Quantity
 from osgp.wire import Layout, Ring
 
+from .energy_unit import energy_unit, scale_of
 from .survey import energy_quantity
 
 LOGS: Final = ("BT74", "ET79")
@@ -63,6 +64,7 @@ def read_self_reads(reader: DeviceReader) -> Exchange[list[SelfRead]]:
         raise UsageError("this meter has no self-reads: its BT00 does not list BT26")
     layout: Layout[Any] = yield from reader.layout(SELF_READS)
     names = yield from _registers(reader)
+    unit = yield from energy_unit(reader)
     capacity = reader.dims["BT21"].number_of_self_reads
     if not capacity:
         return []
@@ -72,7 +74,7 @@ def read_self_reads(reader: DeviceReader) -> Exchange[list[SelfRead]]:
         records = yield from reader.part(
             SELF_READS, f"entries[{entry.element}:{entry.element + 1}]"
         )
-        found.append(_self_read(entry.sequence, records[0], names))
+        found.append(_self_read(entry.sequence, records[0], names, unit))
     return found
 
 
@@ -127,11 +129,14 @@ def _registers(reader: DeviceReader) -> Exchange[list[tuple[str, str]]]:
     ]
 
 
-def _self_read(sequence: int, record: Any, names: list[tuple[str, str]]) -> SelfRead:
+def _self_read(
+    sequence: int, record: Any, names: list[tuple[str, str]], register_unit: int
+) -> SelfRead:
     data = record.register_data
     tiers = [block.summations for block in data.tier_data_block]
+    scales = [scale_of(unit, register_unit) for _, unit in names]
     registers = tuple(
-        (name, unit, value, tuple(tier[index] for tier in tiers))
+        (name, unit, value * scales[index], tuple(tier[index] * scales[index] for tier in tiers))
         for index, ((name, unit), value) in enumerate(
             zip(names, data.total_data_block.summations, strict=False)
         )

@@ -23,6 +23,7 @@ from osgp.spec.source_ids import Quantity
 from osgp.wire import Layout, Ring
 from osgp.wire.rings import Entry
 
+from .energy_unit import energy_unit, scale_of
 from .wanted import if_open
 
 FIRST_TABLE: Final = 64
@@ -31,12 +32,13 @@ SUMMER: Final = 0
 """Bit of the common status that says nothing about the data."""
 
 
-class Channel(msgspec.Struct, frozen=True):
-    """What a channel records: source id, its name, and the unit it is stored in."""
+class Channel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a channel records: source id, its name and unit; one count stored is `scale` of it."""
 
     source: int
     name: str
     unit: str
+    scale: int = 1
 
 
 class ProfileInterval(msgspec.Struct, frozen=True):
@@ -118,6 +120,9 @@ class _Collector:
         for block in reversed(blocks):
             intervals += yield from self._intervals(block)
         intervals.sort(key=lambda interval: interval.end)
+        scales = [channel.scale for channel in channels]
+        if set(scales) - {1}:
+            intervals = [_scaled(interval, scales) for interval in intervals]
         return Profile(data_set, self._minutes, channels, tuple(intervals))
 
     def _blocks(self, data_set: int) -> Exchange[list[Block]]:
@@ -172,19 +177,25 @@ def _channels(reader: DeviceReader, data_set: int) -> Exchange[tuple[Channel, ..
     control = yield from reader.once("BT62")
     mapping = yield from if_open(reader, "ET66")
     images = {} if mapping is None else {"ET66": mapping}
+    unit = yield from energy_unit(reader)
     sets = control.data_sets
     if data_set > len(sets):
         raise DecodeError("does not describe this data set", table="BT62")
     return tuple(
-        _channel(images, channel.interval_source) for channel in sets[data_set - 1].channels
+        _channel(images, channel.interval_source, unit) for channel in sets[data_set - 1].channels
     )
 
 
-def _channel(images: dict[str, Any], source: int) -> Channel:
+def _channel(images: dict[str, Any], source: int, unit: int) -> Channel:
     named = source_at(images, source)
     if isinstance(named, Quantity):
-        return Channel(source, named.name, named.unit)
+        return Channel(source, named.name, named.unit, scale_of(named.unit, unit))
     return Channel(source, str(named), "")
+
+
+def _scaled(interval: ProfileInterval, scales: list[int]) -> ProfileInterval:
+    values = (value * scale for value, scale in zip(interval.values, scales, strict=True))
+    return msgspec.structs.replace(interval, values=tuple(values))
 
 
 def _status(extended: bytes, channels: int) -> Iterator[str]:

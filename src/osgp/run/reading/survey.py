@@ -21,8 +21,7 @@ from osgp.spec.firmware import str_of
 from osgp.spec.source_ids import PRESENT_VALUES, SUMMATIONS, Quantity
 from osgp.spec.units import UNITS
 
-ENERGIES: Final = frozenset({"Wh", "varh", "VAh"})
-"""Units that count in ET55's energy register unit."""
+from .energy_unit import energy_unit, scale_of
 
 MANUFACTURER_ALARMS: Final = "manufacturer_alarms"
 EXTENDED_ALARMS: Final = "extended_alarms"
@@ -146,7 +145,7 @@ class Surveyor:
             return ()
         selection = yield from self._try("BT22", once=True)
         images = yield from self._images({"BT22": selection})
-        unit = yield from self.energy_unit()
+        unit = yield from energy_unit(self._reader)
         sources = () if selection is None else selection.summation_sources
         default = tuple(quantity.number for quantity in SUMMATIONS)
         return tuple(_registers(record, sources or default, images, unit))
@@ -165,11 +164,6 @@ class Surveyor:
             _reading(f"BT28.values[{n}]", source, value, images) for n, (source, value) in numbered
         )
         return tuple(found)
-
-    def energy_unit(self) -> Exchange[int]:
-        """Wh (varh, VAh) that one count of an energy register is: 1, 10 or 100 (ET55)."""
-        stored = yield from self._field("ET55", "energy_register_unit")
-        return int(stored) or 1 if stored is not None else 1
 
     def optional(self, table: str) -> Exchange[Any]:
         """A table, or None where the device has none or refuses it; `missing` says why."""
@@ -251,8 +245,7 @@ def _reading(
 ) -> Reading:
     quantity = energy_quantity(source, images) if energy else source_at(images, source)
     symbol = quantity.unit if isinstance(quantity, Quantity) else ""
-    if symbol in ENERGIES:
-        stored *= unit
+    stored *= scale_of(symbol, unit)
     factor, base = (UNITS[symbol].factor, UNITS[symbol].base) if symbol in UNITS else (1.0, symbol)
     value = round(stored * factor, 6) if factor != 1.0 else stored
     name = quantity.name if isinstance(quantity, Quantity) else str(quantity)

@@ -8,16 +8,27 @@ from typing import Any, Final
 import msgspec
 
 from osgp.errors import ServiceError, UsageError
-from osgp.export.explain import Explained, explain
+from osgp.export.explain import Explained, explain, quantity_text
 from osgp.export.lookup import find
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
 from osgp.spec import Table
+from osgp.spec.tables.registers import RegisterBlock
 from osgp.wire import Layout
 from osgp.wire.resolve import Resolved, resolve
 
+from .energy_unit import energy_unit, scale_of
+
 NAMING: Final = ("BT22", "BT27", "BT62", "ET66")
 """Tables that say which quantities others hold."""
+
+BLOCKS: Final = ("BT23", "BT24", "BT25")
+TOTAL, TIERS, SHORT_TIERS = "total_data_block.", "tier_data_block[", "tier["
+IN_BLOCK: Final = frozenset(field.name for field in RegisterBlock.wire_fields)
+"""How paths into blocks of registers are said in short, and what such a block has."""
+
+COUNTERS: Final = frozenset({*BLOCKS, "BT26", "BT64", "BT65", "BT66", "BT67"})
+"""Tables whose energies count in the energy register unit."""
 
 NAMED: Final = frozenset({"BT23", "BT24", "BT25", "BT26", "BT28", "BT64", "BT65", "BT66", "BT67"})
 
@@ -45,7 +56,27 @@ def wanted(text: str) -> Wanted:
     declaration = find(name)
     if not issubclass(declaration, Table):
         raise UsageError(f"{text} is a procedure: `osgp call {name}`")
-    return Wanted(declaration.info.name, field or None)
+    table = declaration.info.name
+    return Wanted(table, in_full(table, field) or None)
+
+
+def shortened(place: str) -> str:
+    """`BT23.total_data_block.summations[0]` as `BT23.summations[0]`, and so on."""
+    table, _, field = place.partition(".")
+    if table not in BLOCKS:
+        return place
+    if field.startswith(TOTAL):
+        return f"{table}.{field.removeprefix(TOTAL)}"
+    return f"{table}.{field.replace(TIERS, SHORT_TIERS, 1)}"
+
+
+def in_full(table: str, field: str) -> str:
+    """The path that `shortened` made short; others as they are."""
+    if table not in BLOCKS:
+        return field
+    if field.startswith(SHORT_TIERS):
+        return field.replace(SHORT_TIERS, TIERS, 1)
+    return f"{TOTAL}{field}" if field.partition("[")[0] in IN_BLOCK else field
 
 
 def read_wanted(reader: DeviceReader, asked: Iterable[Wanted]) -> Exchange[list[Found]]:
@@ -62,8 +93,23 @@ def _read(reader: DeviceReader, one: Wanted) -> Exchange[Found]:
     layout = yield from reader.layout(one.table)
     images = yield from naming_tables(reader, one.table)
     if one.field is None:
-        return (yield from _whole(reader, one.table, layout, images))
-    return (yield from _part(reader, layout, resolve(layout, one.field), images))
+        found = yield from _whole(reader, one.table, layout, images)
+    else:
+        found = yield from _part(reader, layout, resolve(layout, one.field), images)
+    if one.table not in COUNTERS:
+        return found
+    unit = yield from energy_unit(reader)
+    rows = tuple(_counted(row, unit) for row in found.rows)
+    return msgspec.structs.replace(found, rows=rows)
+
+
+def _counted(row: Explained, register_unit: int) -> Explained:
+    """A register's value in its unit, whatever one count of it is."""
+    scale = scale_of(row.unit or "", register_unit)
+    if scale == 1 or row.unit is None or not isinstance(row.value, int):
+        return row
+    value = row.value * scale
+    return msgspec.structs.replace(row, value=value, text=quantity_text(value, row.unit))
 
 
 def naming_tables(reader: DeviceReader, table: str) -> Exchange[dict[str, Any]]:

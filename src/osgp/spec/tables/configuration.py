@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from osgp.spec.access import EVERY, MEP_WRITE
+from osgp.spec.codes import ENERGY_UNITS
 from osgp.spec.declare import Table
 from osgp.spec.firmware import since
 from osgp.spec.source import Source
@@ -207,7 +208,7 @@ class MeterConfiguration(
     mvd_interruption = uint8("interruption below", unit="%", default=10, since=QUALITY)
     mvd_sag = uint8("sag below", unit="%", default=90, since=QUALITY)
     mvd_swell = uint8("swell above", unit="%", default=110, since=QUALITY)
-    energy_register_unit = uint8("Wh or varh for each count: 1, 10, 100", since=QUALITY)
+    energy_register_unit = uint8("Wh or varh for each count", enum=ENERGY_UNITS, since=QUALITY)
     house_icon_control = bits(
         0,
         1,

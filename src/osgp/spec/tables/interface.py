@@ -135,7 +135,7 @@ class InterfaceDefinition(
     et77_entry_count = uint8("entries of ET77", since=since("3.70", cpm="1.20"))
     et79_entry_count = uint16("entries of ET79", since=since("3.70", cpm="1.20"))
     energy_register_unit = uint8(
-        "Wh per count of BT23", enum=ENERGY_UNITS, since=since("3.70", cpm="1.20")
+        "Wh or varh for each count, as ET55", enum=ENERGY_UNITS, since=since("3.70", cpm="1.20")
     )
     accumulator_rollover_digit = uint8(
         "digits before registers roll over, 5 to 9", since=since("3.70", cpm="1.20")
