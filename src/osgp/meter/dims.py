@@ -142,6 +142,7 @@ def dimensions(set_up: SetUp) -> Dims:
     dims = Dims({"BT00": _formats()}, firmware=set_up.firmware)
     if set_up.several:
         dims = dims.with_table("ET54", {"multiple_load_profile_data_sets": True})
+    dims = dims.with_table("BT20", {"number_of_tiers": _MOST["number_of_tiers"]})
     for table, made in (
         ("ET11", declared(ManufacturerDimensions, dims)),
         ("BT21", _registers(set_up, dims)),

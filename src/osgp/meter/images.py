@@ -17,6 +17,7 @@ from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
 from osgp.meter.parts import RATED_VOLTAGE, Parts
 from osgp.meter.profile import Recorder, block_start
 from osgp.spec.declare import EXTENDED
+from osgp.spec.tables.configuration import MeterConfiguration
 from osgp.spec.tables.general import EndDeviceModeStatus, GeneralManufacturerIdentification
 from osgp.spec.tables.identity import DeviceIdentification
 from osgp.spec.tables.load_profile import DataSetStatus, LoadProfileStatus
@@ -228,7 +229,7 @@ def _entries(parts: Parts) -> tuple[HistoryEntry, ...]:
 
 
 def _et04(parts: Parts, now: float) -> Record:
-    link, phases, security = parts.link, parts.profile.phases, parts.link.security()
+    link, phases, security = parts.link, parts.profile.phases, parts.link.security(now)
     return declared(
         SystemInformation,
         parts.dims,
@@ -244,6 +245,7 @@ def _et04(parts: Parts, now: float) -> Record:
         voltage_inactive_l3=phases < 3,
         neuron_state=link.state,
         plc_signal_quality_status=_signal_quality(link.margin),
+        **({"broadcast_receipt": ltime(security.broadcast)} if security.broadcast else {}),
         broadcast_base=security.base,
         broadcast_delta=security.delta,
         maximum_key_usage_count=security.limit,
@@ -262,7 +264,7 @@ def _interface_version(set_up: SetUp) -> int:
 
 
 def _et54(parts: Parts, now: float) -> Record:
-    security = parts.link.security()
+    security = parts.link.security(now)
     return declared(
         MeterStatus,
         parts.dims,
@@ -273,6 +275,16 @@ def _et54(parts: Parts, now: float) -> Record:
         unicast_key_usage_count=security.unicast_uses,
         broadcast_key_usage_count=security.broadcast_uses,
         supported_security_modes=security.modes,
+    )
+
+
+def _et55(parts: Parts, now: float) -> Record:
+    threshold, minutes = parts.link.security(now).lockout
+    return declared(
+        MeterConfiguration,
+        parts.dims,
+        plc_lockout_threshold=threshold,
+        plc_lockout_duration=minutes,
     )
 
 
@@ -329,5 +341,6 @@ PRODUCERS: Final[dict[int, Producer]] = {
     EXTENDED + 4: _et04,
     EXTENDED + 21: _et21,
     EXTENDED + 54: _et54,
+    EXTENDED + 55: _et55,
 }
 """Tables made from the meter's state."""

@@ -72,7 +72,11 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Security(msgspec.Struct, frozen=True):
-    """What ET04 and ET54 show of the power line's security; `modes` are the suites it has."""
+    """What ET04, ET54 and ET55 show of the power line's security; `modes` are the suites it has.
+
+    `broadcast`: the clock's reading (s) at the last valid one, 0 for none; `lockout`: failed
+    authentications and minutes.
+    """
 
     mode: int = 0
     limit: int = 0
@@ -82,16 +86,24 @@ class Security(msgspec.Struct, frozen=True):
     unicast_uses: int = 0
     broadcast_uses: int = 0
     modes: frozenset[int] = frozenset({0})
+    broadcast: int = 0
+    lockout: tuple[int, int] = (0, 0)
+
+
+def _no_security(now: float) -> Security:
+    return Security()
 
 
 class Link(msgspec.Struct):
     """What the parts know of the power line: the device keeps it up to date.
 
     `sequence` gives the number last accepted, `margin` that of the last frame in dB, None for none.
+    `set_lockout` takes ET55.20 and ET55.21, None where there is nothing to set.
     """
 
     sequence: Callable[[], int] = int
-    security: Callable[[], Security] = Security
+    security: Callable[[float], Security] = _no_security
+    set_lockout: Callable[[int, int], None] | None = None
     subnet: int = 0
     node: int = 0
     state: int = NodeState.UNCONFIGURED

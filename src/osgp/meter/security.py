@@ -8,12 +8,14 @@ another place a concentrator changes the mode inside a secure channel, and back.
 
 | security event | alarm (BT03) | log (BT74) |
 |---|---|---|
-| a key at 80 % of its uses, or used up | 34 key expiration pending | |
+| a key at 80 % of its uses or days, or at their end | 34 key expiration pending | |
 | locked out, the day's handshakes used up | 8 invalid password | 72 |
 | long-term or domain key, or mode changed | | 36 reprogrammed |
 
 Which of them a real meter logs is not public: `Source.PROJECT`. The day of the daily limit is that
-of the meter's UTC clock.
+of the meter's UTC clock; keys grow old by true time, which nobody can set. Both are looked at
+before a message is judged and before a table shows them, so the new day begins at midnight for
+whoever asks.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ FACTORY: Final = "FACTORY"
 _ALARMS: Final = {
     EventKind.KEY_USAGE_HIGH: KEY_EXPIRATION_PENDING,
     EventKind.KEY_EXHAUSTED: KEY_EXPIRATION_PENDING,
+    EventKind.KEY_AGING: KEY_EXPIRATION_PENDING,
+    EventKind.KEY_EXPIRED: KEY_EXPIRATION_PENDING,
     EventKind.LOCKED_OUT: INVALID_PASSWORD,
     EventKind.HANDSHAKE_LIMIT: INVALID_PASSWORD,
 }
@@ -53,11 +57,15 @@ _REPROGRAMMING: Final = frozenset(
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """The memory's cell; `day` is that of the counted handshakes."""
+    """The memory's cell: `day` of the counted handshakes, true day until which keys have aged, the
+    clock's reading (s) at the last valid secure broadcast. 0: none yet.
+    """
 
     legacy: bytes
     aes: bytes
     day: int
+    aged: int = 0
+    broadcast: int = 0
 
 
 class LineSecurity:
@@ -75,10 +83,14 @@ class LineSecurity:
         self._legacy = OmaServer(profile.omak, PlcScope(0, 0), restore=sequence)
         self._aes = _aes(profile, kept, rng)
         self._day = 0 if kept is None else kept.day
+        self._aged = 0 if kept is None else kept.aged
+        self._broadcast = 0 if kept is None else kept.broadcast
         self._server: ServerSecurity = (
             self._legacy if self._aes is None else PlcServer(self._legacy, self._aes)
         )
         parts.link.security = self.shown
+        if self._aes is not None:
+            parts.link.set_lockout = self._aes.set_lockout
 
     @property
     def last(self) -> int:
@@ -106,11 +118,12 @@ class LineSecurity:
         """The security mode, ET04.127."""
         return Mode.RC4 if self._aes is None else self._aes.mode
 
-    def shown(self) -> Security:
-        """What ET04 and ET54 show of it."""
+    def shown(self, now: float) -> Security:
+        """What ET04, ET54 and ET55 show of it at `now`."""
         limit = self._parts.profile.security.uses
         if self._aes is None:
             return Security(limit=limit)
+        self._turn_day(now)
         aes = self._aes
         return Security(
             mode=aes.mode,
@@ -121,6 +134,8 @@ class LineSecurity:
             unicast_uses=aes.unicast_uses,
             broadcast_uses=aes.broadcast_uses,
             modes=frozenset({int(Mode.RC4), int(Mode.AES)}),
+            broadcast=self._broadcast,
+            lockout=aes.lockout,
         )
 
     @property
@@ -132,12 +147,15 @@ class LineSecurity:
         legacy = self._legacy.export_state()
         if self._aes is None:
             return legacy
-        return msgspec.msgpack.encode(_Kept(legacy, self._aes.export_state(), self._day))
+        kept = _Kept(legacy, self._aes.export_state(), self._day, self._aged, self._broadcast)
+        return msgspec.msgpack.encode(kept)
 
     def open_request(self, message: bytes, now: float = 0.0) -> OpenedRequest:
         """Judges a message under the suite that the mode allows for it."""
         self._turn_day(now)
         opened = self._server.open_request(message, now)
+        if opened.outcome is Outcome.ACCEPTED and message[0] == Code.BROADCAST:
+            self._broadcast = int(self._parts.clock.reading(now))
         self._tell(now)
         return opened
 
@@ -157,6 +175,11 @@ class LineSecurity:
         if day != self._day:
             self._day = day
             self._aes.new_day()
+        today = int(now) // DAY
+        if today > self._aged:
+            if self._aged:
+                self._aes.grow(today - self._aged)
+            self._aged = today
 
     def _tell(self, now: float) -> None:
         while self._aes is not None and (event := self._aes.next_event()) is not None:

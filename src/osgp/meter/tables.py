@@ -28,6 +28,7 @@ from osgp.meter.mbus_images import M_BUS_PRODUCERS
 from osgp.meter.parts import Parts
 from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS, Procedures
 from osgp.spec.declare import EXTENDED, Table, table_name, tables
+from osgp.spec.tables.configuration import MeterConfiguration
 from osgp.spec.tables.general import (
     GeneralConfiguration,
     ProcedureInitiate,
@@ -38,6 +39,7 @@ from osgp.spec.tables.time_tou import TimeOffset
 from osgp.wire import Dims, Record
 
 KEPT_FOR: Final = 60.0
+_LOCKOUT: Final = ("plc_lockout_threshold", "plc_lockout_duration")
 _ZONES: Final = range(-12 * 60, 14 * 60 + 1)
 
 
@@ -45,6 +47,7 @@ WRITTEN: Final = (
     DeviceIdentification.info.number,
     ProcedureInitiate.info.number,
     TimeOffset.info.number,
+    MeterConfiguration.info.number,
 )
 """Tables that can be written."""
 
@@ -100,6 +103,7 @@ class MeterTables:
             DeviceIdentification.info.number: self._write_identification,
             ProcedureInitiate.info.number: self._initiate,
             TimeOffset.info.number: self._write_time_offset,
+            MeterConfiguration.info.number: self._write_configuration,
         }
         if self._set_up.m_bus:
             for number, name in M_BUS_WRITTEN.items():
@@ -177,6 +181,9 @@ class MeterTables:
         changed = image[:start] + data + image[start + len(data) :]
         return table.bind(self._parts.dims).decode(changed)
 
+    def _record(self, table: type[T], now: float) -> T:
+        return table.bind(self._parts.dims).decode(self.image(table.info.number, now)[:])
+
     def _initiate(self, offset: int | None, data: bytes, writing: Writing) -> None:
         if offset:
             raise OperationNotPossible("a procedure is written as a whole")
@@ -192,6 +199,16 @@ class MeterTables:
         if table.time_zone_offset not in _ZONES:
             raise OperationNotPossible("zones go from -12 to +14 hours")
         self._parts.clock.set_zone(table.time_zone_offset, table.daylight_saving_time_adjustment)
+
+    def _write_configuration(self, offset: int | None, data: bytes, writing: Writing) -> None:
+        """ET55: only the power line's lockout can be set here; the rest must stay as it is."""
+        before: MeterConfiguration = self._record(MeterConfiguration, writing.now)
+        table = self._whole(MeterConfiguration, offset, data, writing.now)
+        lockout = {name: getattr(table, name) for name in _LOCKOUT}
+        set_lockout = self._parts.link.set_lockout
+        if set_lockout is None or table != before.with_(**lockout):
+            raise OperationNotPossible("only the power line's lockout can be set")
+        set_lockout(*lockout.values())
 
     def _configure_m_bus(
         self, name: str, offset: int | None, data: bytes, writing: Writing

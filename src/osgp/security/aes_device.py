@@ -20,10 +20,12 @@ from osgp.security.aes import Entropy
 from osgp.security.broadcast import BroadcastReceiver, DomainKey, ReceiverState
 from osgp.security.context import ChannelState, DeviceContext
 from osgp.security.guard import (
+    DEVICE_VALIDITY_DAYS,
     MAX_USES,
     DailyLimit,
     EventKind,
     Events,
+    KeyAge,
     Lockout,
     SecurityEvent,
 )
@@ -42,7 +44,8 @@ PLC_SUITES: Final = (0x02,)
 class DeviceState(msgspec.Struct, frozen=True, array_like=True):
     """Everything of the suite that survives a power cut.  Holds keys: protected memory only.
 
-    A new device: its id (6 bytes) and its factory key, `LongTermKey(0, key)`.
+    A new device: its id (6 bytes) and its factory key, `LongTermKey(0, key)`.  `lockout`: ET55.20
+    and ET55.21 once somebody has set them.
     """
 
     device: bytes
@@ -55,6 +58,8 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True):
     next_channel: ChannelState | None = None
     domain: tuple[ReceiverState, ...] = ()
     locked: bool = False
+    long_term_days: int = 0
+    lockout: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"<DeviceState of {self.device.hex()} epoch {self.epoch}>"
@@ -66,11 +71,12 @@ def next_version(version: int) -> int:
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """A device's settings: ET04.123, ET55.20, ET55.21 and the suites it has."""
+    """A device's settings: ET04.123, ET55.20, ET55.21, validity of its keys, the suites it has."""
 
     uses: int = MAX_USES
     lockout_threshold: int = 0
     lockout_minutes: int = 0
+    validity_days: int = DEVICE_VALIDITY_DAYS
     suites: tuple[int, ...] = PLC_SUITES
 
 
@@ -85,14 +91,16 @@ class AesServer:
     ) -> None:
         self._state, self._limits = state, limits
         self._events: Events = deque()
-        self._lockout = Lockout(
-            self._events, limits.lockout_threshold, limits.lockout_minutes, engaged=state.locked
-        )
+        lockout = state.lockout or (limits.lockout_threshold, limits.lockout_minutes)
+        self._lockout = Lockout(self._events, *lockout, engaged=state.locked)
         self._daily = DailyLimit(self._events, state.handshakes)
         self._responder = Responder(state.device, limits.suites, entropy)
         self._channel = self._context(state.channel)
         self._next = self._context(state.next_channel)
-        self._broadcasts = BroadcastReceiver(state.domain, self._events, limits.uses)
+        self._broadcasts = BroadcastReceiver(
+            state.domain, self._events, limits.uses, limits.validity_days
+        )
+        self._age = KeyAge(self._events, state.long_term_days, limits.validity_days)
         self._dirty = False
 
     @classmethod
@@ -134,6 +142,16 @@ class AesServer:
         return self._broadcasts.used
 
     @property
+    def lockout(self) -> tuple[int, int]:
+        """Threshold and minutes, ET55.20 and ET55.21."""
+        return self._lockout.threshold, self._lockout.minutes
+
+    def set_lockout(self, threshold: int, minutes: int) -> None:
+        """Both one byte; a threshold of 0 switches it off, which ends no present lockout."""
+        self._lockout.threshold, self._lockout.minutes = threshold, minutes
+        self._change(lockout=(threshold, minutes))
+
+    @property
     def must_persist(self) -> bool:
         return (
             self._dirty
@@ -152,6 +170,7 @@ class AesServer:
             next_channel=self._next.export() if self._next else None,
             domain=self._broadcasts.export(),
             locked=self._lockout.engaged,
+            long_term_days=self._age.days,
         )
         return msgspec.msgpack.encode(state)
 
@@ -162,6 +181,18 @@ class AesServer:
     def new_day(self) -> None:
         """To be called at 00:00:00: the day's handshakes start from nought."""
         self._daily.new_day()
+        self._dirty = True
+
+    def grow(self, days: int) -> None:
+        """So many whole days have passed: keys grow old, whatever the device's clock says.
+
+        An expired channel is forgotten; the handshake makes a new one.
+        """
+        self._age.grow(days)
+        self._broadcasts.grow(days)
+        for context in self._contexts():
+            context.age.grow(days)
+        self._channel, self._next = _unexpired(self._channel), _unexpired(self._next)
         self._dirty = True
 
     def open_request(self, message: bytes, now: float = 0.0) -> OpenedRequest:
@@ -255,6 +286,7 @@ class AesServer:
         newer = self._state.next_long_term
         if newer is not None and version == newer.version:
             self._change(long_term=newer, next_long_term=None)
+            self._age.days = 0
             self._report(EventKind.LONG_TERM_KEY_CHANGED, version)
 
     def _execute(self, context: DeviceContext, opened: OpenedRequest) -> OpenedRequest:
@@ -333,7 +365,7 @@ class AesServer:
     def _context(self, state: ChannelState | None) -> DeviceContext | None:
         if state is None:
             return None
-        return DeviceContext(state, self._events, self._limits.uses)
+        return DeviceContext(state, self._events, self._limits.uses, self._limits.validity_days)
 
     def _contexts(self) -> tuple[DeviceContext, ...]:
         return tuple(context for context in (self._channel, self._next) if context is not None)
@@ -344,6 +376,10 @@ class AesServer:
 
     def _report(self, kind: EventKind, argument: int) -> None:
         self._events.append(SecurityEvent(kind, argument))
+
+
+def _unexpired(context: DeviceContext | None) -> DeviceContext | None:
+    return None if context is None or context.age.expired else context
 
 
 def _unwrapped(context: DeviceContext, opened: OpenedRequest, wrapped: bytes) -> bytes | None:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 
 from osgp.errors import LocalProtocolError
 from osgp.security import profile
-from osgp.security.guard import MAX_USES, EventKind, Events, KeyUsage, SecurityEvent
+from osgp.security.guard import MAX_USES, EventKind, Events, KeyAge, KeyUsage, SecurityEvent
 from osgp.security.profile import Code, Purpose
 from osgp.security.sequence import SEQUENCE_SIZE, ForwardNumber
 from osgp.security.suite import OpenedRequest, Outcome
@@ -50,6 +50,7 @@ class ReceiverState(msgspec.Struct, frozen=True, array_like=True):
     base: int
     delta: int = DEFAULT_DELTA
     used: int = 0
+    days: int = 0
 
     def __repr__(self) -> str:
         return f"<ReceiverState {self.key} base {self.base}>"
@@ -89,18 +90,19 @@ class BroadcastSender:
 class _Generation:
     """One generation's key with its window and its uses."""
 
-    __slots__ = ("_aead", "_prefix", "base", "delta", "key", "usage")
+    __slots__ = ("_aead", "_prefix", "age", "base", "delta", "key", "usage")
 
-    def __init__(self, state: ReceiverState, events: Events, limit: int) -> None:
+    def __init__(self, state: ReceiverState, events: Events, limit: int, validity: int) -> None:
         self.key, self.base, self.delta = state.key, state.base, state.delta
         self.usage = KeyUsage(events, state.used, limit)
+        self.age = KeyAge(events, state.days, validity)
         key = state.key
         self._aead = profile.broadcast_key(key.key, key.domain, key.generation)
         self._prefix = profile.nonce_prefix(Purpose.BROADCAST, key.domain, key.generation)
 
     def open(self, message: bytes) -> bytes | None:
         """The APDU, if the tag is good under this key."""
-        if self.usage.exhausted:
+        if self.usage.exhausted or self.age.expired:
             return None
         self.usage.count()
         try:
@@ -116,17 +118,22 @@ class _Generation:
         return good
 
     def export(self) -> ReceiverState:
-        return ReceiverState(self.key, self.base, self.delta, self.usage.export())
+        used, days = self.usage.export(), self.age.days
+        return ReceiverState(self.key, self.base, self.delta, used, days)
 
 
 class BroadcastReceiver:
-    """The device's side: up to two generations, oldest first."""
+    """The device's side: up to two generations, oldest first; `validity` in days, 0 for ever."""
 
     def __init__(
-        self, states: tuple[ReceiverState, ...], events: Events, limit: int = MAX_USES
+        self,
+        states: tuple[ReceiverState, ...],
+        events: Events,
+        limit: int = MAX_USES,
+        validity: int = 0,
     ) -> None:
-        self._events, self._limit = events, limit
-        self._held = [_Generation(state, events, limit) for state in states]
+        self._events, self._limit, self._validity = events, limit, validity
+        self._held = [self._generation(state) for state in states]
         self._dirty = False
 
     @property
@@ -167,9 +174,15 @@ class BroadcastReceiver:
             return True
         if state.key.generation <= self.generation:
             return False
-        self._held = [*self._held[:1], _Generation(state, self._events, self._limit)]
+        self._held = [*self._held[:1], self._generation(state)]
         self._dirty = True
         return True
+
+    def grow(self, days: int) -> None:
+        """So many days have passed; an expired generation is still held, so that it stays old."""
+        for held in self._held:
+            held.age.grow(days)
+        self._dirty = True
 
     def open(self, message: bytes) -> OpenedRequest:
         """Judge a secured broadcast; it never gets a reply, whatever the outcome."""
@@ -178,6 +191,9 @@ class BroadcastReceiver:
             if apdu is not None:
                 return self._admit(held, apdu, int.from_bytes(message[1:_HEAD], "big"))
         return OpenedRequest(Outcome.BAD_DIGEST)
+
+    def _generation(self, state: ReceiverState) -> _Generation:
+        return _Generation(state, self._events, self._limit, self._validity)
 
     def _admit(self, held: _Generation, apdu: bytes, number: int) -> OpenedRequest:
         if not held.accept(number):

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from osgp.errors import DecodeError, LocalProtocolError, SecurityError
 from osgp.security import profile
 from osgp.security.aes import AeadKey
-from osgp.security.guard import Events, KeyUsage
+from osgp.security.guard import Events, KeyAge, KeyUsage
 from osgp.security.profile import Code, Purpose
 from osgp.security.sequence import SEQUENCE_SIZE, ForwardNumber
 from osgp.security.suite import SEQUENCE_ERROR, OpenedRequest, Outcome
@@ -37,6 +37,7 @@ class ChannelState(msgspec.Struct, frozen=True, array_like=True):
     number: int = 0
     used: int = 0
     factory: bool = False
+    days: int = 0
 
     def __repr__(self) -> str:
         return f"<ChannelState epoch {self.epoch}>"
@@ -160,14 +161,19 @@ class ClientContext(CryptoContext):
 
 
 class DeviceContext(CryptoContext):
-    """The device's end."""
+    """The device's end; `validity` in days, 0 for ever."""
 
-    __slots__ = ("_answered", "_key_name")
+    __slots__ = ("_answered", "_key_name", "age")
 
-    def __init__(self, state: ChannelState, events: Events, limit: int) -> None:
+    def __init__(self, state: ChannelState, events: Events, limit: int, validity: int = 0) -> None:
         super().__init__(state, events, limit)
+        self.age = KeyAge(events, state.days, validity)
         self._answered: tuple[bytes, bytes | None] | None = None
         self._key_name = "FACTORY" if state.factory else "AES"
+
+    def export(self) -> ChannelState:
+        """As CryptoContext, with the key's days."""
+        return msgspec.structs.replace(super().export(), days=self.age.days)
 
     def open_request(self, message: bytes) -> OpenedRequest:
         """Judge a sealed unicast request; SecurityError if its tag is wrong."""

@@ -1,12 +1,14 @@
-"""Counting: uses of a key, failed authentications, handshakes a day (F.7.6, F.10.4).
+"""Counting: uses and days of a key, failed authentications, handshakes (F.7.6, F.10.4).
 
 | rule | where the device shows it |
 |---|---|
 | each use of a short-term key counts, failed or not; event at 80 % | ET54.82, ET54.86, ET04.123 |
+| each key has a validity period in days; event at 80 % | the event only |
 | deaf for some minutes after some failures in a row; 0 is off | ET55.20, ET55.21 |
 | at most 100 handshakes a day are begun | ET04.128 |
 
-A key whose uses are exhausted opens nothing; the handshake, which has a key of its own, renews it.
+A short-term key whose uses or days are at their end opens nothing; the handshake, which has a key
+of its own, renews it. That key's age is only reported: who refused it would lock the device out.
 Lockout ends by itself and the day's count at midnight, so nobody can lock a device out for good.
 Source: MEP guide v1.1 (ET04, ET54, ET55).
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -22,6 +25,8 @@ import msgspec
 MAX_USES: Final = 1_000_000
 WARN_SHARE: Final = 0.8
 MAX_HANDSHAKES_A_DAY: Final = 100
+DEVICE_VALIDITY_DAYS: Final = 500
+"""Longer than the concentrator's, so that it has renewed a key before its device complains."""
 USES_RESERVE: Final = 256
 
 
@@ -30,6 +35,8 @@ class EventKind(Enum):
 
     KEY_USAGE_HIGH = "a key has reached 80 % of its uses"
     KEY_EXHAUSTED = "a key's uses are exhausted"
+    KEY_AGING = "a key has reached 80 % of its validity period"
+    KEY_EXPIRED = "a key's validity period is over"
     LOCKED_OUT = "too many failed authentications: port locked"
     HANDSHAKE_LIMIT = "the day's handshakes are used up"
     UNICAST_KEY_CHANGED = "a new short-term, meter-unique key is proven"
@@ -41,7 +48,8 @@ class EventKind(Enum):
 class SecurityEvent(msgspec.Struct, frozen=True):
     """Something to log or to raise an alarm for; `argument` depends on the kind.
 
-    Uses so far, minutes of lockout, handshakes today, a key's version or generation, the mode.
+    Uses so far, days so far, minutes of lockout, handshakes today, a key's version or generation,
+    the mode.
     """
 
     kind: EventKind
@@ -101,6 +109,30 @@ class KeyUsage:
     def _next_mark(self) -> None:
         marks = (self.used + USES_RESERVE, self._warning, self.limit)
         self._mark = min(mark for mark in marks if mark > self.used)
+
+
+class KeyAge:
+    """Days since a key was taken; `limit` is its validity period in days, 0 for none."""
+
+    __slots__ = ("_events", "days", "limit")
+
+    def __init__(self, events: Events, days: int = 0, limit: int = 0) -> None:
+        self._events, self.days, self.limit = events, days, limit
+
+    @property
+    def expired(self) -> bool:
+        """True when the key must not be used any more."""
+        return 0 < self.limit <= self.days
+
+    def grow(self, days: int) -> None:
+        """So many days have passed."""
+        before, self.days = self.days, self.days + days
+        for kind, mark in (
+            (EventKind.KEY_AGING, ceil(self.limit * WARN_SHARE)),
+            (EventKind.KEY_EXPIRED, self.limit),
+        ):
+            if self.limit and before < mark <= self.days:
+                self._events.append(SecurityEvent(kind, self.days))
 
 
 class Lockout:

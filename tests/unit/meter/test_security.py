@@ -272,7 +272,7 @@ def test_a_secured_broadcast_is_executed_once_and_answered_by_nobody() -> None:
     assert (system.broadcast_base, system.broadcast_delta) == (12, 50)
     assert asker.table(2102).broadcast_key_usage_count >= 2
     again = aes_meter(asker.device.nvm, asker.now)  # type: ignore[arg-type]
-    assert again.parts.link.security().base == 12
+    assert again.parts.link.security(asker.now).base == 12
 
 
 def identification(number: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from osgp.security.guard import DailyLimit, EventKind, Events, KeyUsage, Lockout
+from osgp.security.guard import DailyLimit, EventKind, Events, KeyAge, KeyUsage, Lockout
 
 
 def kinds(events: Events) -> list[EventKind]:
@@ -77,3 +77,22 @@ def test_the_day_s_handshakes() -> None:
     assert kinds(events) == [EventKind.HANDSHAKE_LIMIT]
     daily.new_day()
     assert daily.admit()
+
+
+def test_a_key_reports_eighty_percent_of_its_days_and_the_end_once() -> None:
+    events: Events = deque()
+    age = KeyAge(events, limit=10)
+    for days in (7, 1, 1, 1, 30):
+        age.grow(days)
+    assert [(event.kind, event.argument) for event in events] == [
+        (EventKind.KEY_AGING, 8),
+        (EventKind.KEY_EXPIRED, 10),
+    ]
+    assert age.expired
+
+
+def test_without_a_validity_period_a_key_never_expires() -> None:
+    events: Events = deque()
+    age = KeyAge(events)
+    age.grow(100_000)
+    assert not age.expired and not events
