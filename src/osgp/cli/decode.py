@@ -36,7 +36,8 @@ MOST_BYTES = 24
 
 EXAMPLE = (
     "Examples: osgp decode BT52 1A01050C1E00 02 · osgp decode BT23 @bt23.bin --dims BT21=@bt21.hex "
-    "· osgp decode EP16 0A000000 · osgp decode ET50 @image --dims ET11=@et11 --field ET50.30.2"
+    "· osgp decode EP16 0A000000 · osgp decode ET50 @image --dims ET11=@et11 --field ET50.30.2 "
+    "· osgp decode BT23 E8030000 --offset 4 --dims BT21=@bt21.hex"
 )
 
 
@@ -56,6 +57,9 @@ def decode(
     field: str | None = typer.Option(
         None, help="Only this field: its path, name, or byte.bit (ET50.30.2)."
     ),
+    offset: int | None = typer.Option(
+        None, min=0, help="The bytes are those of a partial read from this offset on."
+    ),
     response: bool = typer.Option(False, "--response", help="A procedure's response instead."),
     layouts: list[Path] | None = LAYOUTS,
     json: bool = JSON,
@@ -68,13 +72,34 @@ def decode(
         declaration = find(name)
         known = dims_from([*(dims or []), *more], firmware)
         layout = _layout(declaration, known, response)
-        record = layout.decode(bytes_of("".join(digits)))
+        given = bytes_of("".join(digits))
+        image = given if offset is None else _padded(layout, given, offset)
+        record = layout.decode(image)
     rows = _rows(declaration, layout, record, known, field)
-    messages = _messages(declaration, layout.encode(record), known) if field is None else []
-    if json:
+    if offset is not None:
+        rows = _within(rows, offset, offset + len(given))
+    messages = _messages(declaration, image, known) if field is None else []
+    if json and offset is not None:
+        print_json({"name": layout.name, "offset": offset, "count": len(given), "fields": rows})
+    elif json:
         print_json(_as_json(declaration, layout, record, rows, messages))
     else:
         _show(declaration, layout, rows, messages)
+
+
+def _padded(layout: Layout[Any], given: bytes, offset: int) -> bytes:
+    """The image that a partial read is of, zeros where it has not read. Raises UsageError."""
+    size = layout.size
+    if size is None:
+        raise UsageError(f"what stands where in {layout.name} depends on its beginning")
+    if offset + len(given) > size:
+        raise UsageError(f"{layout.name} has {size} bytes, these end at {offset + len(given)}")
+    return bytes(offset) + given + bytes(size - offset - len(given))
+
+
+def _within(rows: list[Explained], start: int, end: int) -> list[Explained]:
+    """The rows whose bytes were all read."""
+    return [row for row in rows if start <= row.offset and row.offset + row.size <= end]
 
 
 def _layout(declaration: Declaration, dims: Dims, response: bool) -> Layout[Any]:

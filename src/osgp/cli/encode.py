@@ -32,7 +32,7 @@ def encode(
         None,
         metavar="FIELD=VALUE",
         help="Fields by path, name or byte.bit; the others are 0. - reads JSON first, as "
-        "`osgp decode --json` prints it; so does no value at all in a pipe.",
+        "`osgp decode --json` prints it; so does no value at all in a pipe, and @FILE.",
     ),
     dims: list[str] | None = DIMS,
     firmware: str | None = FIRMWARE,
@@ -45,8 +45,9 @@ def encode(
 
     with layouts_from(layouts):
         layout = bound(find(name), dims_from(dims or [], firmware))
-    pairs, piped = _pairs(values or [])
-    tree = _piped() if piped else {}
+    files = [value[1:] for value in values or [] if value.startswith("@")]
+    pairs, piped = _pairs([value for value in values or [] if not value.startswith("@")])
+    tree = _from_file(files) if files else _piped() if piped else {}
     try:
         image = layout.encode(assembled(layout, tree, pairs))
     except EncodeError as error:
@@ -80,13 +81,26 @@ def _pairs(values: list[str]) -> tuple[list[tuple[str, str]], bool]:
     return pairs, len(given) < len(values) or (not values and not sys.stdin.isatty())
 
 
+def _from_file(names: list[str]) -> Any:
+    """The record in a JSON file. Raises UsageError."""
+    if len(names) > 1:
+        raise UsageError("one JSON file at a time")
+    try:
+        return _record_in(Path(names[0]).read_text(encoding="utf-8"), names[0])
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{names[0]} cannot be read: {error}") from error
+
+
 def _piped() -> Any:
-    """The record in JSON on standard input, alone or as `osgp decode --json` wraps it."""
+    """The record in JSON on standard input; nothing is a record of zeros."""
     text = sys.stdin.read()
-    if not text.strip():
-        return {}
+    return _record_in(text, "standard input") if text.strip() else {}
+
+
+def _record_in(text: str, where: str) -> Any:
+    """A record in JSON, alone or as `osgp decode --json` wraps it."""
     try:
         found = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise UsageError(f"standard input is no JSON: {error}") from error
+        raise UsageError(f"{where} is no JSON: {error}") from error
     return found["record"] if isinstance(found, dict) and "record" in found else found

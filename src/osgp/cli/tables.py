@@ -47,7 +47,8 @@ def register(app: typer.Typer) -> None:
 
 def tables(
     name: str | None = typer.Argument(
-        None, help="Table or procedure: BT23, et55, EP17, 23. All tables if not given."
+        None,
+        help="Table, procedure or field: BT23, et55, EP17, 23, ET50.30.2. All tables if not given.",
     ),
     procedures: bool = typer.Option(
         False, "--procedures", help="List procedures; a bare number is a procedure's."
@@ -70,6 +71,8 @@ def tables(
     json: bool = JSON,
 ) -> None:
     """Show the layout of tables and procedures: offsets, types, units, access, sources."""
+    if name is not None and field is None and "." in name:
+        name, _, field = name.partition(".")
     with layouts_from(layouts):
         if provenance:
             _provenance(json)

@@ -176,3 +176,39 @@ def test_long_fields_are_cut_for_people(osgp: Runner) -> None:
 
 def osgp_sizes(osgp: Runner, length: int) -> str:
     return osgp("encode", "ET11", f"transaction_request_length={length}").out.strip()
+
+
+READ = "0000000000000000000000000000000008000000030000000000000000000000000000000000000006000000"
+"""What the MEP guide reads of BT23 (p. 16): 44 bytes of a longer table."""
+
+
+def test_a_partial_read_of_the_guide(osgp: Runner) -> None:
+    sizes = "0000000f000000040000"
+    shown = osgp("decode", "BT23", READ, "--offset", "0", f"BT21={sizes}", "--json").json
+    assert (shown["offset"], shown["count"]) == (0, 44)
+    assert [row["value"] for row in shown["fields"]] == [0, 0, 0, 0, 8, 3, 0, 0, 0, 0, 6]
+    assert (shown["fields"][4]["name"], shown["fields"][4]["unit"]) == ("Power Off Seconds", "s")
+    rest = osgp("decode", "BT23", "000006", "--offset", "39", f"BT21={sizes}", "--json").json
+    assert rest["fields"] == []
+    assert osgp("decode", "BT23", READ, "--offset", "300", f"BT21={sizes}").err.strip() == (
+        "osgp: BT23 has 300 bytes, these end at 344"
+    )
+    assert osgp("decode", "ET36", "07", "--offset", "0").code == 2
+
+
+def test_a_transaction_of_the_guide_without_what_follows(osgp: Runner) -> None:
+    """MEP guide: one read of BT23 in ET52, 17 bytes of the table's 896."""
+    image, sizes = "1100000200 0800 3f0017000000002c 0200", "00" * 7 + "8003" + "00" * 30
+    result = osgp("decode", "ET52", image, "--offset", "0", f"ET11={sizes}")
+    assert result.code == 0, result.err
+    assert "message 1: partial table read" in result.out
+
+
+def test_a_record_comes_from_a_file(osgp: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "clock.json"
+    file.write_text(osgp("decode", "BT52", CLOCK, "--json").out, encoding="utf-8")
+    assert osgp("encode", "BT52", f"@{file}").out.strip() == CLOCK.lower()
+    assert osgp("encode", "BT52", f"@{file}", "day_of_week=3").out.strip().endswith("03")
+    file.write_text("{", encoding="utf-8")
+    for wrong in ([f"@{file}"], ["@/no/such/file"], [f"@{file}", f"@{file}"]):
+        assert osgp("encode", "BT52", *wrong).code == 2
