@@ -37,17 +37,33 @@ def write_csv(profile: Profile, file: TextIO) -> None:
 
 
 def write_parquet(profile: Profile, path: Path) -> None:
-    """The same as columns. UsageError without pyarrow."""
+    """The same as columns; units and source ids are metadata. UsageError without pyarrow."""
     try:
         pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
         raise UsageError("Parquet needs the extra: pip install 'osgp[parquet]'") from None
     ends = pa.array([interval.end for interval in profile.intervals], pa.timestamp("s", tz="UTC"))
-    columns: dict[str, Any] = {END: ends}
-    for index, channel in enumerate(profile.channels):
-        columns[heading(channel)] = [interval.values[index] for interval in profile.intervals]
-    columns[STATUS] = ["; ".join(interval.status) for interval in profile.intervals]
-    parquet.write_table(pa.table(columns), path)
+    rows = profile.intervals
+    values = [pa.array([row.values[n] for row in rows], pa.int64()) for n in _numbers(profile)]
+    remarks = pa.array(["; ".join(row.status) for row in rows], pa.string())
+    schema = pa.schema([(END, ends.type), *_columns(pa, profile), (STATUS, pa.string())])
+    described = schema.with_metadata({"interval_minutes": str(profile.minutes)})
+    parquet.write_table(pa.table([ends, *values, remarks], schema=described), path)
+
+
+def _columns(pa: Any, profile: Profile) -> list[Any]:
+    """A field for each channel; one that records the same again gets a name of its own."""
+    fields: list[Any] = []
+    for channel in profile.channels:
+        name, taken = heading(channel), {field.name for field in fields}
+        name = name if name not in taken else f"{name} ({len(fields) + 1})"
+        described = {"unit": channel.unit, "source": str(channel.source)}
+        fields.append(pa.field(name, pa.int64(), metadata=described))
+    return fields
+
+
+def _numbers(profile: Profile) -> range:
+    return range(len(profile.channels))
 
 
 def save_profile(profile: Profile, path: Path, channel: int) -> None:
