@@ -142,7 +142,7 @@ class _Composition:
             self._serving.stack.callback(log.close)
             tap = log.tap
         driver = Driver(machine, tap=tap)
-        self._serving.stack.callback(driver.close)
+        self._later(driver.aclose)
         if place == PTY:
             self._serving.addresses[name] = serve_pty(driver).path
             return

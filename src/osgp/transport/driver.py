@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, Final, cast
 
 from osgp.errors import LocalProtocolError, TransportError
 
@@ -16,6 +17,16 @@ Tap = Callable[[str, bytes, float], None]
 
 SetSpeed = Callable[[int], Awaitable[None]]
 """Changes a line's speed once everything written so far has left."""
+
+Drain = Callable[[], Awaitable[None]]
+"""Returns when everything written so far has left."""
+
+CLOSING: Final = 1.0
+"""Seconds that the last bytes have to leave when a connection ends."""
+
+LINGER: Final = 0.01
+"""What the machine is going to send within so many seconds still belongs to the connection: an
+optical port's last ACK waits for the turn-around delay."""
 
 
 class Driver(asyncio.Protocol):
@@ -34,6 +45,7 @@ class Driver(asyncio.Protocol):
     ) -> None:
         self.machine = machine
         self.set_speed: SetSpeed | None = None
+        self.drain: Drain | None = None
         self._on_event = on_event or (lambda event: None)
         self._tap = tap or (lambda direction, data, now: None)
         self._timer = Timer(self._on_timer)
@@ -66,8 +78,42 @@ class Driver(asyncio.Protocol):
         """Until there is no connection."""
         await self._lost.wait()
 
+    async def aclose(self, within: float = CLOSING) -> None:
+        """Ends the connection when its last bytes have left, and returns when it is gone.
+
+        What has not left after `within` seconds is dropped. Harmless without a connection.
+        """
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(within):
+                await self._leave()
+        changing = self._changing
+        self.close()
+        if changing is not None:
+            await asyncio.gather(changing, return_exceptions=True)
+        self._timer.set(None)
+        try:
+            async with asyncio.timeout(within):
+                await self.wait_closed()
+        except TimeoutError:
+            await self._abort()
+
+    async def _leave(self) -> None:
+        """Lets the machine and the line have their last bytes."""
+        due = self.machine.next_timer()
+        if self.connected and due is not None and due <= self._timer.now() + LINGER:
+            await asyncio.sleep(LINGER)
+        if self._changing is not None:
+            await asyncio.shield(self._changing)
+        if self.connected and self.drain is not None:
+            await self.drain()
+
+    async def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+            await self.wait_closed()
+
     def close(self) -> None:
-        """Ends the connection; harmless without one."""
+        """Ends the connection at once; harmless without one. `aclose` loses no bytes."""
         self._timer.set(None)
         if self._changing is not None:
             self._changing.cancel()

@@ -15,21 +15,29 @@ class MemoryTransport(asyncio.WriteTransport):
         self._own = own
         self._loop = asyncio.get_running_loop()
         self.peer: MemoryTransport | None = None
+        self._ended = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self.peer is not None:
             self._loop.call_soon(self.peer._arrive, bytes(data))
 
     def close(self) -> None:
-        """Closes both ends."""
+        """Closes both ends, once what was written has arrived."""
         peer, self.peer = self.peer, None
         if peer is not None:
             peer.close()
-            self._loop.call_soon(self._own.connection_lost, None)
+            self._loop.call_soon(self._end)
+
+    def abort(self) -> None:
+        self.close()
 
     def _arrive(self, data: bytes) -> None:
-        if self.peer is not None:
+        if not self._ended:
             self._own.data_received(data)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._own.connection_lost(None)
 
 
 def connect_memory(left: Driver, right: Driver) -> None:

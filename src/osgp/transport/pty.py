@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import sys
+import termios
 import tty
 from contextlib import suppress
+from typing import Final
 
 from osgp.errors import TransportError
 
 from .driver import Driver
 
-CHUNK = 4096
+CHUNK: Final = 4096
+LOOK_EVERY: Final = 0.005
+"""Seconds between looks at what a program has read."""
 
 
 class Pty(asyncio.WriteTransport):
@@ -34,6 +40,21 @@ class Pty(asyncio.WriteTransport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._pending += data
         self._flush()
+
+    async def drain(self) -> None:
+        """Until a program has taken everything: what it did not, the last close throws away."""
+        while True:
+            if self._closed or not (self._pending or self._unread()):
+                return
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _unread(self) -> int:
+        """Bytes that wait in the terminal."""
+        count = fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
+
+    def abort(self) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._closed:
@@ -76,5 +97,6 @@ def serve_pty(driver: Driver) -> Pty:
         pty = Pty(driver)
     except OSError as error:
         raise TransportError(f"no pseudo-terminal: {error}", retryable=False) from error
+    driver.drain = pty.drain
     driver.connection_made(pty)
     return pty

@@ -24,8 +24,7 @@ class TcpServer:
     async def close(self) -> None:
         """Stops listening and ends the connection."""
         self._server.close()
-        self._driver.close()
-        await self._driver.wait_closed()
+        await self._driver.aclose()
         await self._server.wait_closed()
 
 

@@ -54,10 +54,6 @@ OnBytes = Callable[[int, int], None]
 CLOSING: Final = 3.0
 """Seconds that logging off may take, after which the port is just closed."""
 
-STEP: Final = 0.002
-LETTING_GO: Final = 500
-"""Steps until a closed port must be free for the next program."""
-
 
 class Access(msgspec.Struct, frozen=True):
     """How to reach a meter: one of `optical` and `mep` is a place (see `osgp.run.lines`).
@@ -205,18 +201,9 @@ async def open_device(access: Access) -> AsyncIterator[Device]:
         finally:
             await device.close()
     finally:
-        await _let_go(driver)
+        await driver.aclose()
         if log is not None:
             log.close()
-
-
-async def _let_go(driver: CallingDriver) -> None:
-    """Closes the port, and returns when the system has it back."""
-    driver.close()
-    for _ in range(LETTING_GO):
-        if not driver.connected:
-            return
-        await asyncio.sleep(STEP)
 
 
 def _port_name(access: Access) -> str:
