@@ -234,7 +234,7 @@ class Concentrator:
     def _finish(self, finish: Callable[[float], None], now: float) -> None:
         """What was learnt on the way is kept whatever came of it."""
         finish(now)
-        self.network.save()
+        self.network.save(now)
 
     def _talk(
         self, known: KnownDevice, script: Exchange[Any], *, by_id: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from osgp.topology.atm import MESSAGE_CODE
 from .query import Found
 from .roster import Roster
 from .sink import TopologyStore
+
+KEEP_LINKS_EVERY: Final = 60.0
+"""Seconds of link statistics that a restart may lose."""
 
 
 class Unkept:
@@ -45,6 +49,7 @@ class Network:
         records = [each for each in store.routes() if each.neuron_id in roster.devices]
         self.payload: dict[bytes, Payload] = defaultdict(Payload)
         self.routes = Routes(root, self.links, roster.repeats, records)
+        self._save_at = 0.0
 
     def carried(self, neuron_id: bytes, request: bytes, answer: bytes) -> None:
         """An exchange succeeded; searches do not count as payload."""
@@ -53,11 +58,17 @@ class Network:
             payload.exchanges += 1
             payload.octets += len(request) + len(answer)
 
-    def save(self) -> None:
-        """Keeps what changed. Raises StoreError."""
-        links, routes = self.links.changed(), self.routes.changed()
-        if links or routes:
-            self._store.save_topology(links, routes)
+    def save(self, now: float) -> None:
+        """Keeps what changed: a new chain at once, what links did once a minute.
+
+        Without its chain a device is out of reach after a restart; without a minute of its
+        statistics nothing is. Raises StoreError.
+        """
+        if self.routes.pending or now >= self._save_at:
+            links, routes = self.links.changed(), self.routes.changed()
+            self._save_at = now + KEEP_LINKS_EVERY
+            if links or routes:
+                self._store.save_topology(links, routes)
 
     def measure(self, asker: bytes, found: Found, carrier: Carrier, now: float) -> None:
         """Takes in how a device that answered `asker` and the asker heard each other.

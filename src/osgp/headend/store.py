@@ -151,19 +151,15 @@ class Store(Topology):
         """Inserts what is new of `rows`; the number of those in conflict with what is not."""
         if not rows:
             return 0
-        known = _known(connection, kind, device_id, rows)
-        new, conflicts = [], 0
-        for row in rows:
-            key = tuple(row[name] for name in kind.key)
-            value = tuple(row[name] for name in kind.compared)
-            if key not in known:
-                known[key] = value
-                new.append(row | {"device_id": device_id})
-            elif known[key] != value:
-                conflicts += 1
-        if new:
-            connection.execute(insert_new(self._dialect, kind.table), new)
-        return conflicts
+        ours = [row | {"device_id": device_id} for row in rows]
+        if connection.execute(insert_new(self._dialect, kind.table), ours).rowcount == len(rows):
+            return 0
+        stored = _stored(connection, kind, device_id, rows)
+        return sum(
+            stored.get(tuple(row[name] for name in kind.key))
+            != tuple(row[name] for name in kind.compared)
+            for row in rows
+        )
 
     def _store_cursor(
         self, connection: Connection, device_id: int, cursor: Cursor, read_at: float
@@ -204,10 +200,10 @@ def _configurations(connection: Connection, device_id: int) -> dict[tuple[Any, .
     return {tuple(row[1:]): row[0] for row in rows}
 
 
-def _known(
+def _stored(
     connection: Connection, kind: Kind, device_id: int, rows: list[Row]
 ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """Keys and compared values of stored records in the range that `rows` span."""
+    """Compared values by key, of stored records in the range that `rows` span."""
     ours = [row[kind.key[0]] for row in rows]
     span = {"device": device_id, "low": min(ours), "high": max(ours)}
     size = len(kind.key)

@@ -16,8 +16,8 @@ from typing import Final, Protocol
 from osgp.errors import StoreError
 
 SCHEMA_VERSION: Final = 1
-_BATCH: Final = 4096
-"""Cells that a store collects before it writes them unasked."""
+_BATCH: Final = 65_536
+"""Cells that a store collects before it writes them unasked: days of a meter, hours of a town."""
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cell (
@@ -116,7 +116,8 @@ class FileStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._batch: dict[tuple[bytes, str], bytes] = {}
+        self._batch: dict[bytes, dict[str, bytes]] = {}
+        self._waiting = 0
         try:
             self._file = sqlite3.connect(path, isolation_level=None)
         except sqlite3.Error as error:
@@ -140,11 +141,15 @@ class FileStore:
         """The memory of one meter."""
         return FileNvm(self, neuron_id)
 
-    def sync(self) -> None:
-        """Writes every closed unit, all or nothing. Raises StoreError."""
-        if not self._batch:
+    def sync(self, meter: bytes | None = None) -> None:
+        """Writes every closed unit, or every one of `meter`, all or nothing. Raises StoreError.
+
+        A meter's cells lie side by side in the file: one meter after the other is fewer pages.
+        """
+        units = self._batch if meter is None else {meter: self._batch.get(meter, {})}
+        rows = [(owner, *cell) for owner, unit in units.items() for cell in unit.items()]
+        if not rows:
             return
-        rows = [(meter, name, value) for (meter, name), value in self._batch.items()]
         try:
             self._file.execute("BEGIN")
             self._file.executemany("INSERT OR REPLACE INTO cell VALUES (?, ?, ?)", rows)
@@ -153,7 +158,9 @@ class FileStore:
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
             raise StoreError(f"meter memory: {error}") from error
-        self._batch.clear()
+        for owner in list(units):
+            del self._batch[owner]
+        self._waiting -= len(rows)
 
     def close(self) -> None:
         """Writes what is closed, and the file. Raises StoreError."""
@@ -162,13 +169,16 @@ class FileStore:
 
     def add(self, meter: bytes, unit: dict[str, bytes]) -> None:
         """Takes a closed unit of `meter`."""
-        self._batch.update(((meter, name), value) for name, value in unit.items())
-        if len(self._batch) >= _BATCH:
+        waiting = self._batch.setdefault(meter, {})
+        self._waiting -= len(waiting)
+        waiting |= unit
+        self._waiting += len(waiting)
+        if self._waiting >= _BATCH:
             self.sync()
 
     def cells(self, meter: bytes, prefix: str) -> dict[str, bytes]:
         """Closed cells of `meter`, written or not. Raises StoreError."""
-        self.sync()
+        self.sync(meter)
         query = "SELECT name, value FROM cell WHERE meter = ? AND name >= ? AND name < ?"
         try:
             rows = self._file.execute(query, (meter, prefix, prefix + "\U0010ffff"))
@@ -200,7 +210,7 @@ class FileNvm:
             self._open = {}
 
     def sync(self) -> None:
-        self._store.sync()
+        self._store.sync(self._neuron_id)
 
 
 __all__ = ["FileNvm", "FileStore", "MemoryNvm", "Nvm", "PowerCut"]

@@ -144,11 +144,11 @@ class World:
             station.poke(self.now)
 
     def note_time(self) -> None:
-        """Writes the meters' memories and the time."""
+        """Writes the time. What the meters have not written yet they work out again up to it."""
         cell = self._memory.memory(_WORLD)
         cell.put(_NOW, repr(self.now).encode())
         cell.commit()
-        self._memory.sync()
+        cell.sync()
 
 
 def concentrator_neuron(number: int) -> bytes:

@@ -22,6 +22,8 @@ SEQUENCE_SIZE: Final = 4
 MODULUS: Final = 1 << 32
 AHEAD: Final = 8
 RESERVE: Final = 64
+CLIENT_RESERVE: Final = 256
+"""A client writes to a database of many devices, and pays one resynchronisation for any leap."""
 
 
 class _Reserved:
@@ -84,8 +86,11 @@ class SequenceCounter(_Reserved):
 
     __slots__ = ()
 
+    def __init__(self, last: int, reserve: int = CLIENT_RESERVE) -> None:
+        super().__init__(last, reserve)
+
     @classmethod
-    def restore(cls, stored: bytes, reserve: int = RESERVE) -> SequenceCounter:
+    def restore(cls, stored: bytes, reserve: int = CLIENT_RESERVE) -> SequenceCounter:
         """From the bytes of `export`; raises DecodeError for another length."""
         return cls(_number(stored), reserve)
 

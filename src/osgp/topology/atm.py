@@ -252,6 +252,12 @@ def _asked(apdu: bytes) -> DiscoveryQuery | None:
         return None
 
 
+@lru_cache(maxsize=16)
+def _asked_in(frame: bytes) -> DiscoveryQuery | None:
+    apdu = broadcast_request(frame)
+    return None if apdu is None else _asked(apdu)
+
+
 class Responder:
     """A device's side of discovery."""
 
@@ -265,8 +271,7 @@ class Responder:
         Queries are broadcast to all and meant for few: this is to be asked before the frame is
         taken apart. What is not clearly such a query is not ignored.
         """
-        apdu = broadcast_request(frame)
-        asked = None if apdu is None else _asked(apdu)
+        asked = _asked_in(frame)
         if asked is None:
             return False
         if asked.domain == domain and not asked.members:

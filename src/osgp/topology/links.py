@@ -46,6 +46,9 @@ class Carrier(IntEnum):
     SECONDARY = 1
 
 
+CARRIERS: Final = tuple(Carrier)
+
+
 class LinkKey(msgspec.Struct, frozen=True, order=True, gc=False):
     """`one` < `other`: both directions are one link."""
 
@@ -55,7 +58,7 @@ class LinkKey(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def between(cls, a: Node, b: Node, carrier: Carrier) -> LinkKey:
-        return cls(min(a, b), max(a, b), carrier)
+        return cls(a, b, carrier) if a < b else cls(b, a, carrier)
 
 
 class LinkRecord(msgspec.Struct, frozen=True):
@@ -76,8 +79,10 @@ class LinkRecord(msgspec.Struct, frozen=True):
     @property
     def strength_db(self) -> float | None:
         """Margin of the worse direction; None while neither is known."""
-        known = [margin for margin in (self.forth_db, self.back_db) if margin is not None]
-        return min(known, default=None)
+        forth, back = self.forth_db, self.back_db
+        if forth is None or back is None:
+            return back if forth is None else forth
+        return min(forth, back)
 
     def quality(self, now: float) -> float:
         """Chance (0..1) that one exchange over the link succeeds at the first try."""
@@ -105,6 +110,15 @@ class Links:
 
     def get(self, a: Node, b: Node, carrier: Carrier) -> LinkRecord | None:
         return self._records.get(LinkKey.between(a, b, carrier))
+
+    def at(self, key: LinkKey) -> LinkRecord | None:
+        """What is known of one link."""
+        return self._records.get(key)
+
+    def between(self, a: Node, b: Node) -> list[LinkKey]:
+        """The links of two nodes that are known, by carrier."""
+        keys = [LinkKey.between(a, b, carrier) for carrier in CARRIERS]
+        return [key for key in keys if key in self._records]
 
     def neighbours(self, node: Node) -> tuple[Node, ...]:
         """Nodes that a link of `node` is known to."""

@@ -128,7 +128,7 @@ class Routes:
 
     def alternatives(self, target: Node, now: float, most: int = 4) -> list[Route]:
         """The cheapest chains to the device over different agents, best first."""
-        costs, before = self._shortest(now, (), never=target)
+        costs, before = self._shortest(self._root, now, (), never=target)
         found: list[tuple[float, Route]] = []
         for agent in self._links.neighbours(target):
             if agent in costs and len(self._way_to(agent, before)) <= MAX_HOPS:
@@ -140,6 +140,11 @@ class Routes:
     def forget(self, target: Node) -> None:
         """The device is gone for good."""
         self._chosen.pop(target, None)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a chain has changed since the last call of `changed`."""
+        return bool(self._changed)
 
     def changed(self) -> list[RouteRecord]:
         """Chains that changed since the last call: to be stored."""
@@ -185,26 +190,35 @@ class Routes:
         return not route.hops and self.cost(route, target, now) <= 2 * (1.0 + HOP_COST)
 
     def _best(self, target: Node, now: float, broken: Collection[LinkKey]) -> Route | None:
-        """The cheapest chain, None where no known link leads to the device."""
-        costs, before = self._shortest(now, broken, until=target)
-        if target not in costs:
+        """The cheapest chain, None where no known link leads to the device.
+
+        It is looked for from the device's end, where there are few links: a concentrator has
+        links to everybody.
+        """
+        costs, before = self._shortest(target, now, broken, until=self._root)
+        if self._root not in costs:
             return None
-        agent, carrier = before[target]
-        return self._route(agent, carrier, before)
+        hops, carriers, node = [], [], self._root
+        while node != target:
+            node, carrier = before[node]
+            hops.append(node)
+            carriers.append(carrier)
+        return Route(tuple(hops[:-1]), tuple(carriers))
 
     def _shortest(
         self,
+        start: Node,
         now: float,
         broken: Collection[LinkKey],
         *,
         until: Node | None = None,
         never: Node | None = None,
     ) -> tuple[dict[Node, float], dict[Node, tuple[Node, Carrier]]]:
-        """Costs of all repeaters up to `until`, and for each the node before it."""
+        """Costs from `start` of all repeaters up to `until`, and for each the node before it."""
         costs: dict[Node, float] = {}
         before: dict[Node, tuple[Node, Carrier]] = {}
         queue: list[tuple[float, int, Node, Node, Carrier]] = [
-            (0.0, 0, self._root, self._root, Carrier.PRIMARY)
+            (0.0, 0, start, start, Carrier.PRIMARY)
         ]
         while queue:
             cost, depth, node, agent, carrier = heappop(queue)
@@ -226,12 +240,11 @@ class Routes:
         self, a: Node, b: Node, now: float, broken: Collection[LinkKey]
     ) -> tuple[float, Carrier]:
         """Cost of the better carrier between two nodes."""
-        known = [carrier for carrier in Carrier if self._links.get(a, b, carrier) is not None]
-        keys = [LinkKey.between(a, b, carrier) for carrier in known]
+        keys = self._links.between(a, b)
         return min((self._link_cost(key, now, broken), key.carrier) for key in keys)
 
     def _link_cost(self, key: LinkKey, now: float, broken: Collection[LinkKey]) -> float:
-        record = self._links.get(key.one, key.other, key.carrier)
+        record = self._links.at(key)
         quality = max(WORST, WORST if record is None else record.quality(now))
         cost = 1.0 / quality + HOP_COST
         if quality < USABLE:
