@@ -109,13 +109,16 @@ class MemoryNvm:
 
 
 class FileStore:
-    """The memories of many meters in one SQLite file; units of all of them share transactions.
+    """The memories of many meters in one SQLite file, each of them written when it synchronises.
+
+    `batch`: cells of all meters that may wait before they are written unasked.
 
     Raises StoreError for a file that is no store, or one of a newer version. What is synchronised
     survives the end of the process at any instant.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, batch: int = _BATCH) -> None:
+        self._limit = batch
         self._batch: dict[bytes, dict[str, bytes]] = {}
         self._waiting = 0
         try:
@@ -173,7 +176,7 @@ class FileStore:
         self._waiting -= len(waiting)
         waiting |= unit
         self._waiting += len(waiting)
-        if self._waiting >= _BATCH:
+        if self._waiting >= self._limit:
             self.sync()
 
     def cells(self, meter: bytes, prefix: str) -> dict[str, bytes]:
