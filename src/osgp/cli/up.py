@@ -26,6 +26,9 @@ def up(
         None, help="File with the meters' memories; beside an SQLite store if not given."
     ),
     out: Path = typer.Option(Path("out"), help="Directory for the load curve's picture."),
+    capture: Path | None = typer.Option(
+        None, metavar="FILE", help="Write every frame on the line, as pcapng for Wireshark."
+    ),
     once: bool = typer.Option(False, "--once", help="End after these days."),
     speed: float = typer.Option(
         60.0, min=1.0, max=100_000.0, help="After these days: times as fast as real time."
@@ -40,7 +43,7 @@ def up(
     from osgp.run.commands import once_as_json, watched
     from osgp.run.up import UpOptions
 
-    options = UpOptions(store, memory, meters, seed, scenario, days)
+    options = UpOptions(store, memory, meters, seed, scenario, days, capture)
     if json:
         summary = once_as_json(options)
         typer.echo(msgspec.json.encode(summary).decode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from osgp.errors import UsageError
 from osgp.headend.store import Store, open_store
 from osgp.meter.nvm import FileStore
 
+from .capture import Capture
 from .progress import Progress
 from .report import show
 from .up import Run, Summary, UpOptions, Window, check_pair, memory_path, plan_window
@@ -23,20 +25,25 @@ def once_as_json(options: UpOptions) -> Summary:
     """One run without a word; its summary is for the caller to print. Raises OsgpError."""
     with open_store(options.store) as store:
         path = _memory(options, store)
-        _, summary = _run(store, path, options, Console(stderr=True), quiet=True)
+        with _capture(options) as capture:
+            _, summary = _run(store, path, options, Console(stderr=True), capture, quiet=True)
         return summary
 
 
 def watched(options: UpOptions, pictures: Path, *, once: bool, speed: float) -> Summary:
     """One run with everything to look at; then on and on at `speed`, unless `once`."""
     console = Console()
-    with open_store(options.store) as store:
+    with open_store(options.store) as store, _capture(options) as capture:
         path = _memory(options, store)
-        window, summary = _run(store, path, options, console)
+        window, summary = _run(store, path, options, console, capture)
         show(summary, window, store, pictures, console)
         if not once:
-            _go_on(store, path, options, speed, console)
+            _go_on(store, path, options, speed, console, capture)
         return summary
+
+
+def _capture(options: UpOptions) -> AbstractContextManager[Capture | None]:
+    return nullcontext() if options.capture is None else Capture(options.capture)
 
 
 def _memory(options: UpOptions, store: Store) -> Path:
@@ -50,6 +57,7 @@ def _run(
     path: Path,
     options: UpOptions,
     console: Console,
+    capture: Capture | None,
     *,
     quiet: bool = False,
     speed: float | None = None,
@@ -58,19 +66,27 @@ def _run(
     memory = FileStore(path)
     try:
         run = Run(store, memory, window)
+        run.world.medium.tap = None if capture is None else capture.tap
         with Progress(run, console, quiet=quiet, speed=speed) as progress:
             return window, run.go(progress)
     finally:
         memory.close()
 
 
-def _go_on(store: Store, path: Path, options: UpOptions, speed: float, console: Console) -> None:
+def _go_on(
+    store: Store,
+    path: Path,
+    options: UpOptions,
+    speed: float,
+    console: Console,
+    capture: Capture | None,
+) -> None:
     """Day after day, each at `speed`, until somebody stops it."""
     console.print(f"Going on at {speed:g} times real time; Ctrl-C stops.", style="dim")
     following = msgspec.structs.replace(options, days=FOLLOWING_DAYS)
     try:
         while True:
-            window, summary = _run(store, path, following, console, speed=speed)
+            window, summary = _run(store, path, following, console, capture, speed=speed)
             show(summary, window, store, None, console)
     except KeyboardInterrupt:
         console.print("Stopped. The next run goes on from here.", style="dim")

@@ -59,6 +59,7 @@ class UpOptions(msgspec.Struct, frozen=True):
     seed: int | None = None
     scenario: str | None = None
     days: float = 1.0
+    capture: Path | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
