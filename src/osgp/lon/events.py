@@ -60,6 +60,8 @@ class Received(msgspec.Struct, frozen=True):
     `source` is 0/0 for a sender that is no member of the domain. `domain_index` is None on a
     domain this node is no member of. `margin_db` is the signal margin of the frame. `token`
     goes to `Stack.respond` or `Stack.decline`; None when no response is expected.
+    `proof_wanted`: the sender asked to be challenged; if it is not `authenticated` then, it has
+    failed to prove its key, or could not be challenged.
     """
 
     apdu: bytes
@@ -74,6 +76,12 @@ class Received(msgspec.Struct, frozen=True):
     margin_db: float
     tid: int
     token: int | None
+    proof_wanted: bool = False
+
+    @property
+    def unproven(self) -> bool:
+        """Whether authentication was asked for and did not succeed."""
+        return self.proof_wanted and not self.authenticated
 
 
 class ResponseReceived(msgspec.Struct, frozen=True):

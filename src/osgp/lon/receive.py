@@ -267,6 +267,7 @@ class Receiver:
             tid=transaction.tid,
             authenticated=transaction.authenticated,
             token=transaction.token if wants_response else None,
+            proof_wanted=transaction.protected,
         )
         self._deliver_message(message, transaction.incoming.now)
 
@@ -380,6 +381,7 @@ def _received(
     tid: int = 0,
     authenticated: bool = False,
     token: int | None = None,
+    proof_wanted: bool = False,
 ) -> Received:
     lpdu, npdu = incoming.lpdu, incoming.npdu
     return Received(
@@ -395,4 +397,5 @@ def _received(
         incoming.margin_db,
         tid,
         token,
+        proof_wanted,
     )

@@ -21,6 +21,10 @@ node twice, the sender or this node is refused; what a relay sends is tried as o
 control says; HELD and SENT have a deadline; the other states wait for the one Completed of their
 transaction. What cannot be read is dropped without an answer, for no count in it can be trusted;
 what can be read but not done is answered with 4C.
+
+A request that asked for authentication and failed it is answered with 4C and the reason (Annex
+G.5.4), never passed on. (Two public stacks pass it on without asking for authentication, so that
+its source learns of a wrong key from the target only, if the target asks at all.)
 """
 
 from __future__ import annotations
@@ -140,8 +144,8 @@ def sender_of(event: Received) -> Hashable:
 class Repeater:
     """Repeats for others over `stack`, whose events it wants to see.
 
-    `buffers`: requests on their way at a time. `authenticated_only`: refuse requests that did not
-    pass authentication (Annex G.5.4; without it they are passed on without asking for it).
+    `buffers`: requests on their way at a time. `authenticated_only`: refuse requests that do not
+    ask for authentication, too.
     """
 
     def __init__(
@@ -223,7 +227,7 @@ class Repeater:
         return request
 
     def _plan(self, event: Received, request: Request, now: float) -> _Relay | None:
-        if self._authenticated_only and not event.authenticated:
+        if event.unproven or (self._authenticated_only and not event.authenticated):
             self.statistics.unauthenticated += 1
             self._answer(event, Failure(request.count, Reason.AUTHENTICATION).to_bytes(), now)
             return None

@@ -35,7 +35,8 @@ class Reason(IntEnum):
     UNREACHABLE = 0
     """The next node did not answer, or could not be sent to."""
     AUTHENTICATION = 1
-    """The node repeats authenticated requests only, and this one was not (Source.PROJECT)."""
+    """The request failed authentication, or came without to a node that repeats no others
+    (Source.PROJECT)."""
 
 
 class Failure(msgspec.Struct, frozen=True):
