@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 import typer
@@ -38,6 +39,7 @@ from . import (
     up,
     write,
 )
+from .inputs import LAYOUTS, layouts_from
 
 OK, FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130
@@ -79,8 +81,11 @@ for module in COMMANDS:
 
 @app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    layouts: list[Path] | None = LAYOUTS,
 ) -> None:
+    context.with_resource(layouts_from(layouts))
     if version:
         typer.echo(f"osgp {__version__}")
         raise typer.Exit

@@ -55,7 +55,7 @@ from osgp.wire import (
     uint64,
 )
 from osgp.wire.expr import lift
-from osgp.wire.kinds import Bits
+from osgp.wire.kinds import Bcd, Bits, Integer, Kind, NonInteger, Text
 
 LONGEST: Final = 400
 """Characters of a type or formula."""
@@ -166,6 +166,30 @@ def _sized(written: str, meaning: str, meta: dict[str, Any]) -> Any:
 def is_name(text: Any) -> bool:
     """Whether a field or record may have this name: it becomes an identifier."""
     return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
+
+
+def is_field_name(text: str) -> bool:
+    """In lower case, as paths are looked up; `_` begins hidden members."""
+    return is_name(text) and text == text.lower() and text[0] != "_"
+
+
+def fits(kind: Kind, value: Any) -> bool:
+    """Whether a field of this kind can hold a default: a number, a text, or true and false."""
+    match kind, value:
+        case Bits(boolean=True), _:
+            return isinstance(value, bool)
+        case _, bool():
+            return False
+        case Bits(lo, hi), int():
+            return 0 <= value < 1 << (hi - lo + 1)
+        case Integer(size, signed), int():
+            low = -(1 << (8 * size - 1)) if signed else 0
+            return low <= value < low + (1 << 8 * size)
+        case NonInteger(), int() | float():
+            return True
+        case Text() | Bcd(), str():
+            return True
+    return False
 
 
 def formula_of(written: str | int) -> Expr:

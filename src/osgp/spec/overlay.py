@@ -17,7 +17,8 @@ import msgspec
 from osgp.errors import DimensionError, UsageError
 from osgp.wire import NO_DIMS, Record, bind
 from osgp.wire.bind import dependencies, uses_index
-from osgp.wire.formula import record_references
+from osgp.wire.expr import Reference
+from osgp.wire.formula import expressions_of, references
 from osgp.wire.kinds import Array, Bits, Integer, Nested
 from osgp.wire.record import RecordMeta
 
@@ -35,7 +36,7 @@ from .declare import (
     tables,
 )
 from .firmware import CPM, Releases, version
-from .notation import NotationError, field_of, formula_of, is_name
+from .notation import NotationError, field_of, fits, formula_of, is_field_name, is_name
 from .source import Source
 
 MOST_BYTES: Final = 1 << 20
@@ -137,6 +138,8 @@ def _change(name: str, wanted: Any, about: str) -> Change:
     fields = _fields(wanted["fields"], records, f"{name}.fields")
     if _flag(wanted, "extend", name):
         fields = _extended(old, fields, name)
+    if table and not fields:
+        raise OverlayError(name, "a table has at least one field")
     new = _class(TableMeta if table else ProcedureMeta, old.__name__, old.__bases__, fields, name)
     new.__doc__ = old.__doc__
     said = {"note": f"From an overlay. {about}".strip()} | wanted
@@ -153,7 +156,7 @@ def _check_size(record: type[Record], where: str) -> None:
         try:
             bind(record, NO_DIMS, where)
         except DimensionError as error:
-            raise OverlayError(where, str(error)) from None
+            raise OverlayError(_joined(where, error.field), error.reason) from None
 
 
 def _replaceable(name: str) -> Declaration:
@@ -209,7 +212,14 @@ def _class(
     try:
         return meta(name, plain, body)
     except (TypeError, ValueError) as error:
-        raise OverlayError(where, str(error)) from None
+        first, _, reason = str(error).partition(": ")
+        if first not in fields:
+            raise OverlayError(where, str(error)) from None
+        raise OverlayError(_joined(where, first), reason) from None
+
+
+def _joined(where: str, field: str) -> str:
+    return f"{where}.{field}" if field else where
 
 
 def _fields(wanted: Any, records: Mapping[str, type[Record]], where: str) -> dict[str, Any]:
@@ -229,7 +239,7 @@ def _fields(wanted: Any, records: Mapping[str, type[Record]], where: str) -> dic
 
 def _name(content: Any, where: str) -> str:
     name = content.get("name") if isinstance(content, Mapping) else None
-    if not isinstance(name, str) or not is_name(name) or name[0] == "_" or hasattr(Table, name):
+    if not isinstance(name, str) or not is_field_name(name) or hasattr(Table, name):
         raise OverlayError(where, f"{name!r} cannot be a field's name")
     return name
 
@@ -244,9 +254,12 @@ def _field(content: Mapping[str, Any], records: Mapping[str, type[Record]], wher
     if not isinstance(word, int):
         raise OverlayError(f"{where}.word", "is a number of bits")
     try:
-        return field_of(written.strip(), records, meta, word)
+        made = field_of(written.strip(), records, meta, word)
     except (NotationError, ValueError, TypeError) as error:
         raise OverlayError(where, str(error)) from None
+    if made.default is not None and not fits(made.kind, made.default):
+        raise OverlayError(f"{where}.default", f"{made.default!r} is no {made.kind.label}")
+    return made
 
 
 def _meta(content: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -373,15 +386,23 @@ def _check_references(changes: tuple[Change, ...]) -> None:
     replaced: dict[str, Any] = {change.name: change.after for change in changes}
     known = {name: tables[name] for name in tables} | replaced
     for name, declaration in _all(replaced):
-        for one in record_references(declaration):
+        for field, one in _references(declaration):
             table = known.get(one.table)
+            where = f"{name}.{field}"
             if table is None:
-                raise OverlayError(name, f"no table {one.table}, which its size depends on")
+                raise OverlayError(where, f"no table {one.table}, which its size depends on")
             missing = _missing(table, one.path)
             if missing and name in replaced:
-                raise OverlayError(name, f"{one.table} has no field {missing}")
+                raise OverlayError(where, f"{one.table} has no field {missing}")
             if missing:
-                raise OverlayError(one.table, f"{name} depends on its field {missing}")
+                raise OverlayError(one.table, f"{where} depends on its field {missing}")
+
+
+def _references(declaration: type[Record]) -> Iterator[tuple[str, Reference]]:
+    """Name of each field, and what its size or presence depends on."""
+    for field in declaration.wire_fields:
+        for expr in expressions_of(field):
+            yield from ((field.name, one) for one in references(expr))
 
 
 def _all(replaced: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from osgp.errors import DimensionError
 
@@ -191,6 +191,19 @@ class Ref(Expr):
         return self._table + "".join(steps)
 
 
+class Reference(NamedTuple):
+    """What a `Ref` names; `optional` where a default stands in."""
+
+    table: str
+    path: tuple[str | Expr, ...]
+    optional: bool
+
+
+def reference(ref: Ref) -> Reference:
+    """What `ref` names. No attribute of it: those are fields of the table."""
+    return Reference(ref._table, ref._path, ref._default is not None)
+
+
 class This(Expr):
     """An earlier field of the same record."""
 
@@ -265,47 +278,45 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Operation(Expr):
-    __slots__ = ("_left", "_operator", "_right")
+    __slots__ = ("left", "right", "symbol")
 
     def __init__(self, symbol: str, left: Expr, right: Expr) -> None:
-        self._operator, self._left, self._right = symbol, left, right
+        self.symbol, self.left, self.right = symbol, left, right
 
     def bind(self, scope: Scope) -> Expr:
-        left, right = self._left.bind(scope), self._right.bind(scope)
-        bound = Operation(self._operator, left, right)
+        left, right = self.left.bind(scope), self.right.bind(scope)
+        bound = Operation(self.symbol, left, right)
         if isinstance(left, Const) and isinstance(right, Const):
             return Const(int(bound.evaluate({})))
         return bound
 
     def evaluate(self, fields: Mapping[str, Any]) -> Any:
-        left, right = self._left.evaluate(fields), self._right.evaluate(fields)
+        left, right = self.left.evaluate(fields), self.right.evaluate(fields)
         try:
-            return _OPERATORS[self._operator](left, right)
+            return _OPERATORS[self.symbol](left, right)
         except (ZeroDivisionError, TypeError, ValueError) as error:
             raise DimensionError(f"{self} has no value") from error
 
     def source(self, field: Callable[[str], str]) -> str:
-        left, right = self._left.source(field), self._right.source(field)
-        if self._operator == "max":
+        left, right = self.left.source(field), self.right.source(field)
+        if self.symbol == "max":
             return f"max({left}, {right})"
-        return f"({left} {self._operator} {right})"
+        return f"({left} {self.symbol} {right})"
 
     def refs(self) -> frozenset[str]:
-        return self._left.refs() | self._right.refs()
+        return self.left.refs() | self.right.refs()
 
     def field_names(self) -> frozenset[str]:
-        return self._left.field_names() | self._right.field_names()
+        return self.left.field_names() | self.right.field_names()
 
     def uses_index(self) -> bool:
-        return self._left.uses_index() or self._right.uses_index()
+        return self.left.uses_index() or self.right.uses_index()
 
     def __str__(self) -> str:
-        if self._operator == "max":
-            return f"max({self._left}, {self._right})"
-        sides = [
-            f"({s})" if isinstance(s, Operation) else str(s) for s in (self._left, self._right)
-        ]
-        return f" {self._operator} ".join(sides)
+        if self.symbol == "max":
+            return f"max({self.left}, {self.right})"
+        sides = [f"({s})" if isinstance(s, Operation) else str(s) for s in (self.left, self.right)]
+        return f" {self.symbol} ".join(sides)
 
 
 def set_bytes(bits: Operand) -> Expr:

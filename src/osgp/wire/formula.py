@@ -12,9 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from .dims import Binding, Dims
-from .expr import Const, Expr, Index, Operation, Ref, This
+from .expr import Const, Expr, Index, Operation, Ref, Reference, This, reference
 from .kinds import Array, Kind, Nested, NonInteger, Sized
-from .record import Record, Version
+from .record import Field, Record, Version
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 
@@ -137,8 +137,8 @@ def _is_bracketed(value: Formula) -> bool:
 
 
 def _operation(expr: Operation, at: Context) -> Formula:
-    left, right = formula(expr._left, at), formula(expr._right, at)
-    symbol = expr._operator
+    left, right = formula(expr.left, at), formula(expr.right, at)
+    symbol = expr.symbol
     if left.number is not None and right.number is not None:
         return constant(
             int(Operation(symbol, Const(left.number), Const(right.number)).evaluate({}))
@@ -164,38 +164,35 @@ def _operand(value: Formula) -> str:
 
 
 def _reference(ref: Ref, at: Context) -> str:
-    steps = (
-        f"[{formula(step, at)}]" if isinstance(step, Expr) else f".{step}" for step in ref._path
-    )
-    return ref._table + "".join(steps)
-
-
-class Reference(NamedTuple):
-    """A field of another table that a formula reads; `optional` where a default stands in."""
-
-    table: str
-    path: tuple[str | Expr, ...]
-    optional: bool
+    table, path, _ = reference(ref)
+    steps = (f"[{formula(step, at)}]" if isinstance(step, Expr) else f".{step}" for step in path)
+    return table + "".join(steps)
 
 
 def references(expr: Expr) -> Iterator[Reference]:
     """Every field of another table that `expr` reads."""
     if isinstance(expr, Ref):
-        yield Reference(expr._table, expr._path, expr._default is not None)
-        for step in expr._path:
+        named = reference(expr)
+        yield named
+        for step in named.path:
             if isinstance(step, Expr):
                 yield from references(step)
     elif isinstance(expr, Operation):
-        yield from references(expr._left)
-        yield from references(expr._right)
+        yield from references(expr.left)
+        yield from references(expr.right)
 
 
 def expressions(record: type[Record]) -> Iterator[Expr]:
     """Every size, count and condition of a declaration and of the records in it."""
     for field in record.wire_fields:
-        if field.when is not None:
-            yield field.when
-        yield from _of_kind(field.kind)
+        yield from expressions_of(field)
+
+
+def expressions_of(field: Field) -> Iterator[Expr]:
+    """Those of one field."""
+    if field.when is not None:
+        yield field.when
+    yield from _of_kind(field.kind)
 
 
 def _of_kind(kind: Kind) -> Iterator[Expr]:

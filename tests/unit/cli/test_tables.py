@@ -142,3 +142,18 @@ def test_layouts_from_a_file(osgp: Runner, tmp_path: Path) -> None:
     refused = osgp("decode", "EP16", "0100", "--layouts", str(file))
     assert refused.code == 2
     assert "BT23: its layout is from OSGP Alliance" in refused.err
+
+
+def test_layouts_for_every_command(osgp: Runner, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[ET48]\nfields = [{name = 'own', type = 'UINT8'}]", encoding="utf-8")
+    assert " own " in osgp("--layouts", str(file), "decode", "ET48", "05").out
+    assert " own " not in osgp("tables", "ET48").out, "undone when the command has ended"
+    refused = osgp("--layouts", str(tmp_path / "none.toml"), "tables")
+    assert (refused.code, refused.out) == (2, "")
+    assert "none.toml" in refused.err
+
+
+def test_a_field_by_one_word(osgp: Runner) -> None:
+    assert osgp("tables", "BT52.6.3").out == osgp("tables", "BT52", "--field", "6.3").out
+    assert osgp("tables", "bt52.day_of_week").out.strip().endswith("bits 0 to 2")

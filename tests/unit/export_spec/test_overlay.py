@@ -114,7 +114,7 @@ def field(**keys: str) -> str:
         ("ET48 = 3", "ET48", "table of keys"),
         ("[ET48]\nfields = 3", "ET48.fields", "list"),
         ("[ET48]\nfields = []\nsize = 3", "ET48.size", "no such key"),
-        ("[ET48]\nfields = []\nread = 'ME'", "ET48.read", "list of keys"),
+        ("[ET48]\nfields = [{name='a', type='UINT8'}]\nread = 'ME'", "ET48.read", "list of keys"),
         ("[ET48]\nextend = 1\nfields = []", "ET48.extend", "true or false"),
         (
             "[ET48]\nextend = true\nfields = [{name='features', type='UINT8'}]",
@@ -130,13 +130,13 @@ def field(**keys: str) -> str:
         (field(name="'a'", type="'UINT7'"), "ET48.a", "no type"),
         (field(name="'a'", type="'BOOL(9)'"), "ET48.a", "no bits"),
         (field(name="'a'", type="'LIST[2] OF BOOL(1)'"), "ET48.a", "no elements"),
-        (field(name="'a'", type="'ARRAY[ET11] OF CHAR'"), "ET48", "no field that is a number"),
-        (field(name="'a'", type="'ARRAY[ET11.none] OF CHAR'"), "ET48", "no field none"),
-        (field(name="'a'", type="'ARRAY[ET99.none] OF CHAR'"), "ET48", "no table ET99"),
-        (field(name="'a'", type="'ARRAY[b] OF CHAR'"), "ET48", "no earlier field"),
+        (field(name="'a'", type="'ARRAY[ET11] OF CHAR'"), "ET48.a", "no field that is a number"),
+        (field(name="'a'", type="'ARRAY[ET11.none] OF CHAR'"), "ET48.a", "no field none"),
+        (field(name="'a'", type="'ARRAY[ET99.none] OF CHAR'"), "ET48.a", "no table ET99"),
+        (field(name="'a'", type="'ARRAY[b] OF CHAR'"), "ET48.a", "no earlier field"),
         (field(name="'a'", type="'ARRAY[n] OF CHAR'"), "ET48", "index of a list"),
-        (field(name="'a'", type="'ARRAY[70000] OF CHAR'"), "ET48", "outside"),
-        (field(name="'a'", type="'ARRAY[0-1] OF CHAR'"), "ET48", "outside"),
+        (field(name="'a'", type="'ARRAY[70000] OF CHAR'"), "ET48.a", "outside"),
+        (field(name="'a'", type="'ARRAY[0-1] OF CHAR'"), "ET48.a", "outside"),
         (field(name="'a'", type="'ARRAY[f(1)] OF CHAR'"), "ET48.a", "no place"),
         (field(name="'a'", type="'ARRAY[2**9] OF CHAR'"), "ET48.a", "no place"),
         (field(name="'a'", type="'ARRAY[ET11.__class__] OF CHAR'"), "ET48.a", "no place"),
@@ -156,10 +156,18 @@ def field(**keys: str) -> str:
         ("[ET48]\nrecords = 3\nfields = []", "ET48.records", "records"),
         ("[ET48]\nfields = []\n[ET48.records.low]\nfields = []", "ET48.records.low", "capital"),
         ("[ET48]\nfields = []\n[ET48.records.A]\nx = 1", "ET48.records.A.x", "no such key"),
+        ("[ET48]\nfields = []", "ET48", "at least one field"),
+        (field(name="'Upper'", type="'UINT8'"), "ET48.fields[0]", "cannot be"),
+        (field(name="'a'", type="'UINT8'", default="'x'"), "ET48.a.default", "is no UINT8"),
+        (field(name="'a'", type="'UINT8'", default="256"), "ET48.a.default", "is no UINT8"),
+        (field(name="'a'", type="'INT8'", default="-129"), "ET48.a.default", "is no INT8"),
+        (field(name="'a'", type="'BOOL(1)'", default="1"), "ET48.a.default", "is no BOOL"),
+        (field(name="'a'", type="'UINT(0..3)'", default="16"), "ET48.a.default", "is no UINT"),
+        (field(name="'a'", type="'ARRAY[2] OF CHAR'", default="2"), "ET48.a.default", "is no"),
         ("[EP16]\nfields = []\nresults = 3", "EP16.results", "numbers"),
         (
             "[ET48]\nfields = [{name='a', type='REST'}, {name='b', type='UINT8'}]",
-            "ET48",
+            "ET48.a",
             "follow the rest",
         ),
         (
@@ -192,7 +200,7 @@ def test_fields_that_other_sizes_need_must_stay(undone: list[Applied]) -> None:
             "[EP16]\nfields = [{name = 'a', type = 'SET(ET48.count)'}]"
         )
     )
-    with pytest.raises(OverlayError, match="ET48: EP16 depends on its field count"):
+    with pytest.raises(OverlayError, match=r"ET48: EP16\.a depends on its field count"):
         loads("[ET48]\nfields = [{name = 'other', type = 'UINT8'}]")
 
 
