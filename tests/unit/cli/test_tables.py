@@ -146,9 +146,9 @@ def test_layouts_from_a_file(osgp: Runner, tmp_path: Path) -> None:
 
 def test_layouts_for_every_command(osgp: Runner, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
-    file.write_text("[ET48]\nfields = [{name = 'own', type = 'UINT8'}]", encoding="utf-8")
-    assert " own " in osgp("--layouts", str(file), "decode", "ET48", "05").out
-    assert " own " not in osgp("tables", "ET48").out, "undone when the command has ended"
+    file.write_text("[ET48]\nfields = [{name = 'private', type = 'UINT8'}]", encoding="utf-8")
+    assert " private " in osgp("--layouts", str(file), "decode", "ET48", "05").out
+    assert " private " not in osgp("tables", "ET48").out, "undone when the command has ended"
     refused = osgp("--layouts", str(tmp_path / "none.toml"), "tables")
     assert (refused.code, refused.out) == (2, "")
     assert "none.toml" in refused.err
