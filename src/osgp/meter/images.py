@@ -13,12 +13,14 @@ from typing import Any, Final
 
 from osgp.meter.clockwork import ltime, weekday
 from osgp.meter.dims import ROLLOVER, SetUp, declared, filled
+from osgp.meter.firmware import MOST_PACKETS
 from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
 from osgp.meter.parts import RATED_VOLTAGE, Parts
 from osgp.meter.profile import Recorder, block_start
 from osgp.spec.declare import EXTENDED
 from osgp.spec.tables.configuration import MeterConfiguration
 from osgp.spec.tables.general import EndDeviceModeStatus, GeneralManufacturerIdentification
+from osgp.spec.tables.hardware import CodeBankInfo
 from osgp.spec.tables.identity import DeviceIdentification
 from osgp.spec.tables.load_profile import DataSetStatus, LoadProfileStatus
 from osgp.spec.tables.load_profile_internal import (
@@ -239,7 +241,7 @@ def _et04(parts: Parts, now: float) -> Record:
         node_id=link.node,
         neuron_phase=_NEURON_PHASE_UNKNOWN,
         rated_frequency=_RATED_FREQUENCY,
-        program_id=parts.profile.program_id,
+        program_id=parts.firmware.program_id,
         rated_voltage=RATED_VOLTAGE,
         voltage_inactive_l2=phases < 2,
         voltage_inactive_l3=phases < 3,
@@ -251,7 +253,8 @@ def _et04(parts: Parts, now: float) -> Record:
         maximum_key_usage_count=security.limit,
         security_mode=security.mode,
         fcm_message_count=security.handshakes,
-        idt_version=_interface_version(parts.profile.set_up),
+        idt_version=(_interface_version(parts.profile.set_up) + parts.firmware.state.switches)
+        % 256,
     )
 
 
@@ -261,6 +264,32 @@ def _interface_version(set_up: SetUp) -> int:
     device's tables as long as this stays (`Source.PROJECT`: a real meter counts changes).
     """
     return zlib.crc32(repr(set_up).encode()) % 256
+
+
+def _et17(parts: Parts, now: float) -> Record:
+    firmware = parts.firmware
+    blank = declared(CodeBankInfo, parts.dims)
+    loaded = len(firmware.received)
+    banks = tuple(
+        blank.banks[0].with_(
+            state=bank.state,
+            program_id=bank.program_id,
+            image_length=bank.length,
+            image_crc=bank.crc,
+            packet_size=bank.packet_size,
+            packets_received=loaded if bank is firmware.loading else bank.packets,
+        )
+        for bank in firmware.state.banks
+    )
+    size = len(blank.verification_bitmap or b"")
+    marks = sum(1 << packet for packet in firmware.received)
+    bitmap = marks.to_bytes(max(size, MOST_PACKETS // 8), "little")[:size]
+    return filled(
+        blank,
+        active_bank=firmware.state.active,
+        banks=banks,
+        verification_bitmap=bitmap,
+    )
 
 
 def _et54(parts: Parts, now: float) -> Record:
@@ -339,6 +368,7 @@ PRODUCERS: Final[dict[int, Producer]] = {
     63: _bt63,
     74: _bt74,
     EXTENDED + 4: _et04,
+    EXTENDED + 17: _et17,
     EXTENDED + 21: _et21,
     EXTENDED + 54: _et54,
     EXTENDED + 55: _et55,

@@ -18,6 +18,7 @@ from osgp.errors import DecodeError
 from osgp.lon import NodeState
 from osgp.meter.clockwork import DAY, ClockState, Clockwork
 from osgp.meter.dims import block_layout, dimensions
+from osgp.meter.firmware import Firmware, StartCheck
 from osgp.meter.identity import MeterProfile
 from osgp.meter.log import EventLog
 from osgp.meter.mbus import MBus
@@ -36,11 +37,14 @@ PLC_USER: Final = 0xFFFE
 
 REPROGRAMMED: Final = 36
 POWER_FAILURE_CAUSE: Final = 3
-"""Argument of the power-up event (`osgp.spec.events`)."""
+BANK_SWITCH_CAUSE: Final = 5
+"""Arguments of the power-up event (`osgp.spec.events`)."""
 
 LOAD_PROFILE_OVERFLOW: Final = 0
 PHASE_LOSS: Final = 4
 INVALID_PASSWORD: Final = 8
+SOFTWARE_CRC: Final = 13
+CODE_BANK_CHANGED: Final = 14
 POWER_QUALITY: Final = 27
 KEY_EXPIRATION_PENDING: Final = 34
 """Manufacturer alarms (`osgp.spec.events.MANUFACTURER_ALARMS`)."""
@@ -56,6 +60,8 @@ LOGGED: Final = frozenset(
         events.VOLTAGE_SWELL,
         events.MANUFACTURER_EVENTS + LOAD_PROFILE_OVERFLOW,
         events.MANUFACTURER_EVENTS + INVALID_PASSWORD,
+        events.MANUFACTURER_EVENTS + SOFTWARE_CRC,
+        events.MANUFACTURER_EVENTS + CODE_BANK_CHANGED,
         REPROGRAMMED,
     }
 )
@@ -98,12 +104,14 @@ class Link(msgspec.Struct):
     """What the parts know of the power line: the device keeps it up to date.
 
     `sequence` gives the number last accepted, `margin` that of the last frame in dB, None for none.
-    `set_lockout` takes ET55.20 and ET55.21, None where there is nothing to set.
+    `set_lockout` takes ET55.20 and ET55.21, `image_check` begins the check of a firmware image's
+    MAC; None where there is no such thing.
     """
 
     sequence: Callable[[], int] = int
     security: Callable[[float], Security] = _no_security
     set_lockout: Callable[[int, int], None] | None = None
+    image_check: StartCheck | None = None
     subnet: int = 0
     node: int = 0
     state: int = NodeState.UNCONFIGURED
@@ -120,6 +128,7 @@ class Parts:
         error, drift = profile.clock_error, profile.clock_drift
         initial = ClockState(float(start), start + error, drift, profile.zone, profile.dst)
         self.clock = Clockwork(nvm, initial)
+        self.firmware = Firmware(nvm, self.clock, profile.program_id)
         self.metering = Metering(nvm, _engine(profile, start), profile.feeder, profile.phases)
         self.log = EventLog(nvm, profile.set_up.log_entries)
         self.recorders = [
@@ -174,6 +183,8 @@ class Parts:
         edge = self.metering.next_edge
         if edge is not None and edge < due:
             due, work = edge, self._edge
+        if self.firmware.due < due and self.condition.powered:
+            due, work = self.firmware.due, self._switch_bank
         if self.m_bus is not None and self.m_bus.next_due() < due:
             due, work = self.m_bus.next_due(), self._attend_m_bus
         return due, work
@@ -212,6 +223,13 @@ class Parts:
         self.log.append(self.clock.reading(now), event, argument)
         self._alarm(alarm)
 
+    def _switch_bank(self) -> None:
+        due = self.firmware.due
+        self.firmware.switch()
+        self.restarts += 1
+        self.raise_alarm(CODE_BANK_CHANGED, due)
+        self.log.append(self.clock.reading(due), events.POWER_UP, BANK_SWITCH_CAUSE)
+
     # --- disturbances ------------------------------------------------------------------------
 
     def _edge(self) -> None:
@@ -228,6 +246,7 @@ class Parts:
 
     def _power_up(self, edge: Disturbance) -> None:
         self.restarts += 1
+        self.firmware.due = max(self.firmware.due, edge.time)
         self._change(powered=True, power_failed=True)
         self.log.append(self.clock.reading(edge.time), events.POWER_UP, POWER_FAILURE_CAUSE)
 
@@ -264,6 +283,7 @@ class Parts:
         summer = self.clock.summer(old)
         registers = self.metering.registers(now)
         self.clock.set(now, reading)
+        self.firmware.reschedule(self.clock)
         self.log.append(old, events.TIME_CHANGED_OLD, 0, user)
         self.log.append(reading, events.TIME_CHANGED_NEW, 0, user)
         for recorder in self.recorders:

@@ -9,6 +9,7 @@ executed is known even if the answer was lost in a power cut.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -18,13 +19,16 @@ from osgp.errors import (
     InvalidParameter,
     NoAuthorization,
     OperationNotPossible,
+    ProcedureConflict,
     ProcedureError,
     UnrecognizedProcedure,
 )
 from osgp.meter.clockwork import READINGS, ltime, moment
+from osgp.meter.firmware import SETTLING, BankState
 from osgp.meter.log import NOBODY
 from osgp.meter.mbus import MBus
-from osgp.meter.parts import PLC_USER, Parts
+from osgp.meter.parts import INVALID_PASSWORD, PLC_USER, SOFTWARE_CRC, Parts
+from osgp.security.profile import Mode
 from osgp.spec.declare import EXTENDED, Procedure, procedures
 from osgp.spec.procedures.basic import (
     ClockChange,
@@ -33,7 +37,12 @@ from osgp.spec.procedures.basic import (
     UpdateLastReadEntry,
 )
 from osgp.spec.procedures.clock import ChangeSystemClockByDelta
-from osgp.spec.procedures.device import ClearAlarms
+from osgp.spec.procedures.device import (
+    ClearAlarms,
+    DownloadCodePacket,
+    EraseCodeMemory,
+    SwitchCodeBank,
+)
 from osgp.spec.procedures.mep import (
     ClearMepAlarm,
     PostedRequest,
@@ -41,12 +50,14 @@ from osgp.spec.procedures.mep import (
     RemoveMepDevice,
 )
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
-from osgp.wire import NO_DIMS, Record, bind
+from osgp.wire import NO_DIMS, Dims, Record, bind
 
 CELL: Final = "procedure"
 COMPLETED: Final = 0
 _SECONDS: Final = 60
 _DAY: Final = 86_400
+C12_EPOCH: Final = 946_684_800
+"""2000-01-01 UTC, from which procedures count seconds."""
 
 USERS: Final = {"OMAK": PLC_USER, "AES": PLC_USER, "MAK": 0xFFFD, "MBK": 0xFFFD}
 """User ids by key (`osgp.spec.codes.USERS`)."""
@@ -155,6 +166,37 @@ def _clear_alarms(parts: Parts, call: Call) -> None:
     )
 
 
+def _erase_code_memory(parts: Parts, call: Call) -> None:
+    parameters: EraseCodeMemory = call.parameters
+    parts.firmware.erase(
+        parameters.bank, parameters.image_length, parameters.packet_size, parameters.image_crc
+    )
+
+
+def _download_code_packet(parts: Parts, call: Call) -> None:
+    parameters: DownloadCodePacket = call.parameters
+    parts.firmware.store(parameters.bank, parameters.packet_number, parameters.data)
+
+
+def _switch_code_bank(parts: Parts, call: Call) -> None:
+    """A refused image is an event: 72 for its MAC, 77 for its CRC (`osgp.meter.firmware`)."""
+    parameters: SwitchCodeBank = call.parameters
+    proven = parts.link.security(call.now).mode == Mode.AES
+    start = parts.link.image_check if proven else None
+    try:
+        parts.firmware.verify(parameters.bank, start, parameters.image_mac)
+    except NoAuthorization:
+        parts.raise_alarm(INVALID_PASSWORD, call.now)
+        raise
+    except ProcedureConflict:
+        if parts.firmware.loading.state is BankState.BAD:
+            parts.raise_alarm(SOFTWARE_CRC, call.now)
+        raise
+    at_once = int(parts.clock.reading(call.now)) + SETTLING
+    wanted = parameters.switch_time + C12_EPOCH if parameters.switch_time else at_once
+    parts.firmware.schedule(wanted, parts.clock)
+
+
 def _bus(parts: Parts) -> MBus:
     assert parts.m_bus is not None
     return parts.m_bus
@@ -192,6 +234,9 @@ HANDLERS: Final[dict[int, Handler]] = {
     5: _update_last_read_entry,
     10: _set_date_and_time,
     EXTENDED + 3: _clear_alarms,
+    EXTENDED + 8: _erase_code_memory,
+    EXTENDED + 9: _download_code_packet,
+    EXTENDED + 10: _switch_code_bank,
     EXTENDED + 16: _change_by_delta,
 }
 """Procedures that every meter has, by number."""
@@ -251,15 +296,22 @@ class Procedures:
         declaration = procedures[request.procedure]
         if key not in declaration.info.call:
             raise NoAuthorization
-        parameters = self._parameters(declaration, request.parameters)
+        parameters = self._parameters(declaration, request.parameters, now)
         answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now, key))
         return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
 
-    def _parameters(self, declaration: type[Procedure], given: bytes) -> Record:
+    def _parameters(self, declaration: type[Procedure], given: bytes, now: float) -> Record:
+        """Two procedures have another layout in another security mode."""
+        mode = self._parts.link.security(now).mode
         try:
-            return declaration.bind(self._parts.dims).decode(given)
+            return declaration.bind(_in_mode(self._parts.dims, mode)).decode(given)
         except DecodeError as error:
             raise InvalidParameter(str(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _in_mode(dims: Dims, mode: int) -> Dims:
+    return dims.with_table("ET04", {"security_mode": mode}) if mode else dims
 
 
 _RESPONSE: Final = ProcedureResponse.bind()

@@ -91,6 +91,7 @@ class LineSecurity:
         parts.link.security = self.shown
         if self._aes is not None:
             parts.link.set_lockout = self._aes.set_lockout
+            parts.link.image_check = self._aes.image_check
 
     @property
     def last(self) -> int:

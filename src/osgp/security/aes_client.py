@@ -29,6 +29,7 @@ from osgp.security.aes import KEY_SIZE, Entropy
 from osgp.security.aes_device import PLC_SUITES, next_version
 from osgp.security.broadcast import DEFAULT_DELTA, DomainKey
 from osgp.security.context import ChannelState, ClientContext
+from osgp.security.firmware import image_mac
 from osgp.security.guard import MAX_USES, Events, SecurityEvent
 from osgp.security.handshake import Initiator, LongTermKey
 from osgp.security.management import SERVICE, Command
@@ -196,6 +197,10 @@ class AesClient:
     def want_status(self) -> None:
         """The device's view of its keys, into `status`."""
         self._want_status = True
+
+    def image_mac(self, image: bytes) -> bytes:
+        """The MAC of a firmware image for this device (F.9), under the proven long-term key."""
+        return image_mac(self._state.long_term.key, self._state.device, image)
 
     def work(self) -> bytes | None:
         """The message that comes next, the same until it is answered; None when all is done."""

@@ -19,6 +19,7 @@ from osgp.security import management, profile
 from osgp.security.aes import Entropy
 from osgp.security.broadcast import BroadcastReceiver, DomainKey, ReceiverState
 from osgp.security.context import ChannelState, DeviceContext
+from osgp.security.firmware import ImageCheck
 from osgp.security.guard import (
     DEVICE_VALIDITY_DAYS,
     MAX_USES,
@@ -150,6 +151,10 @@ class AesServer:
         """Both one byte; a threshold of 0 switches it off, which ends no present lockout."""
         self._lockout.threshold, self._lockout.minutes = threshold, minutes
         self._change(lockout=(threshold, minutes))
+
+    def image_check(self, length: int) -> ImageCheck:
+        """The check of a firmware image (F.9) of so many bytes under the long-term key."""
+        return ImageCheck(self._state.long_term.key, self._state.device, length)
 
     @property
     def must_persist(self) -> bool:

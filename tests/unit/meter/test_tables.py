@@ -120,9 +120,9 @@ def test_bt00_names_what_there_is() -> None:
     general = tables[0].bind().decode(device.tables.read(0, 0, None, KEY, START))
     assert {0, 1, 3, 7, 8, 23, 63, 64, 74} <= general.basic_tables_used  # type: ignore[attr-defined]
     assert 65 not in general.basic_tables_used  # type: ignore[attr-defined]
-    assert general.extended_tables_used == {4, 11, 21, 42, 54, 55}  # type: ignore[attr-defined]
+    assert general.extended_tables_used == {4, 11, 17, 21, 42, 54, 55}  # type: ignore[attr-defined]
     assert general.basic_procedures_used == {4, 5, 10}  # type: ignore[attr-defined]
-    assert general.extended_procedures_used == {3, 16}  # type: ignore[attr-defined]
+    assert general.extended_procedures_used == {3, 8, 9, 10, 16}  # type: ignore[attr-defined]
     assert general.basic_tables_write == {5, 7, 53}  # type: ignore[attr-defined]
 
 

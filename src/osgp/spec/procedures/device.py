@@ -22,6 +22,10 @@ from osgp.wire import (
 )
 
 BT00 = Ref("BT00")
+ET04 = Ref("ET04")
+
+AES = 2
+"""ET04 security_mode of OSGP-AES-128-PSK."""
 
 TEST_OUTPUTS = {0: "S0 output", 1: "relay 1", 2: "relay 2", 3: "buzzer", 4: "backlight"}
 
@@ -98,12 +102,19 @@ class DownloadCodePacket(
 
 
 class SwitchCodeBank(
-    Procedure, number=2058, title="Switch Code Bank", source=Source.PROJECT, call=FULL
+    Procedure,
+    number=2058,
+    title="Switch Code Bank",
+    source=Source.PROJECT,
+    call=FULL,
+    results={3: "image incomplete or its CRC wrong", 5: "image's MAC wrong"},
+    note="The MAC is modelled on EP19's switch-over.",
 ):
-    """Starts the image in a bank, if it is whole."""
+    """Starts the image in a bank, if it is whole and in security mode 2 proven."""
 
     bank = uint8("code bank")
     switch_time = uint32("seconds since 2000, UTC; 0 = now", unit="s")
+    image_mac = octets(16, "MAC of the image (F.9)", when=ET04.security_mode.or_else(0).eq(AES))
 
 
 class WriteSingleBit(
