@@ -121,6 +121,11 @@ class OmaClient:
         self._sent: tuple[bytes, Asked] | None = None
 
     @property
+    def last(self) -> int:
+        """The number last sent."""
+        return self._counter.last
+
+    @property
     def must_persist(self) -> bool:
         return self._counter.must_persist
 

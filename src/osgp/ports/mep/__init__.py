@@ -8,8 +8,10 @@ from typing import Final
 from osgp.ports.tables import PortTables
 from osgp.security.omak import MepScope
 from osgp.security.secret import KeyLike, key_bytes
+from osgp.security.sequence import SEQUENCE_SIZE
 from osgp.security.suite import OmaClient
 from osgp.session.client import REPEATS
+from osgp.spec.services import Limits
 
 from .client import MepPort
 from .dialect import RC4_LIMITS, TLS_LIMITS, MepDialect, PlainClient
@@ -21,6 +23,24 @@ from .tls_client import TlsPort
 MAX_MESSAGE: Final = RC4_LIMITS.message
 
 
+class OmaTables(PortTables):
+    """The table client for a `MepPort`, whose sequence number can be kept for the next session."""
+
+    def __init__(
+        self, suite: OmaClient, persist: Callable[[bytes], None] | None, limits: Limits
+    ) -> None:
+        super().__init__(MepDialect(suite), limits, repeats=REPEATS, persist=persist)
+        self._suite = suite
+
+    def settle(self) -> None:
+        """Hands the number last sent to `persist`: this client stops, and nothing is on its way.
+
+        What `persist` got before lies ahead of it, and costs the next session one correction.
+        """
+        if self._persist is not None:
+            self._persist(self._suite.last.to_bytes(SEQUENCE_SIZE, "big"))
+
+
 def oma_tables(
     key: KeyLike,
     *,
@@ -28,7 +48,7 @@ def oma_tables(
     encrypt: bool = False,
     restore: bytes | None = None,
     persist: Callable[[bytes], None] | None = None,
-) -> PortTables:
+) -> OmaTables:
     """The table client for a `MepPort`; `key` is MAK or MBK, of which the first 16 bytes count.
 
     `last`: the sequence number last sent, if known; `restore`: what `persist` was given last;
@@ -37,7 +57,7 @@ def oma_tables(
     suite = OmaClient(
         key_bytes(key)[:PSK_SIZE], MepScope(), last=last, encrypt=encrypt, restore=restore
     )
-    return PortTables(MepDialect(suite), RC4_LIMITS, repeats=REPEATS, persist=persist)
+    return OmaTables(suite, persist, RC4_LIMITS)
 
 
 def tls_tables() -> PortTables:
@@ -54,6 +74,7 @@ __all__ = [
     "MepPort",
     "MepServer",
     "MepTiming",
+    "OmaTables",
     "TlsEngine",
     "TlsPort",
     "oma_tables",

@@ -27,11 +27,20 @@ from osgp.errors import (
     UsageError,
 )
 from osgp.ports import UNLIMITED, Broken, Caller, Echoed, Line, PortEvent, PortTables
-from osgp.ports.mep import TERMINATE, KeyId, MepPort, TlsPort, oma_tables, tls_tables
+from osgp.ports.mep import (
+    TERMINATE,
+    KeyId,
+    MepPort,
+    OmaTables,
+    TlsPort,
+    oma_tables,
+    tls_tables,
+)
 from osgp.ports.optical import OpticalPort, OpticalSession
 from osgp.run.framelog import FrameLog
 from osgp.run.lines import connect, is_unlimited
 from osgp.security.keys import ReadKey
+from osgp.security.secret import Secret
 from osgp.session import Exchange, Send
 from osgp.session.reader import DeviceReader
 from osgp.spec import table_name
@@ -45,6 +54,7 @@ from .cache import (
     interface_of,
     whole_images,
 )
+from .sequences import SequenceFile
 
 T = TypeVar("T")
 Make = Callable[[DeviceReader], Exchange[T]]
@@ -233,12 +243,19 @@ def _mep(access: Access, line: Line) -> tuple[Any, _Session]:
         raise UsageError("the MEP port answers nobody without a key: --key-file FILE")
     port = MepPort(line)
     if access.tls is None:
-        return port, MepSession(oma_tables(access.key.secret, encrypt=access.encrypt))
+        return port, MepSession(_oma(access, access.key.secret))
     from osgp.ports.mep.mbed import MbedClient
 
     secret, key_id = access.key.secret, KeyId[access.tls]
     tls = TlsPort(port, lambda: MbedClient(secret, key_id))
     return tls, MepSession(tls_tables(), tls=True)
+
+
+def _oma(access: Access, secret: Secret) -> OmaTables:
+    if access.cache is None:
+        return oma_tables(secret, encrypt=access.encrypt)
+    file = SequenceFile(access.cache, access.place)
+    return oma_tables(secret, encrypt=access.encrypt, restore=file.load(), persist=file.keep)
 
 
 class MepSession:
@@ -252,7 +269,9 @@ class MepSession:
         yield from self.tables.read(_FIRST_TABLE, 0, 1)
 
     def close(self) -> Exchange[None]:
-        """Ends a TLS session."""
+        """Ends a TLS session; keeps the sequence number."""
+        if isinstance(self.tables, OmaTables):
+            self.tables.settle()
         if self._tls:
             yield Send(TERMINATE)
 

@@ -1,0 +1,65 @@
+"""MEP sequence numbers between sessions: no correction after a clean end, one after another end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from osgp.ports import UNLIMITED
+from osgp.ports.mep import UNHURRIED, MepServer
+from osgp.run.reading.device import Access, open_device
+from osgp.run.reading.sequences import SequenceFile
+from osgp.security.keys import Purpose, read_key
+from osgp.transport import Driver, serve_tcp
+
+from .bench import profile, run, virtual
+
+MAK = "mep advanced, test!!"
+
+
+async def resyncs(directory: Path | None, sessions: int) -> list[int]:
+    """How many corrections each of several sessions needed."""
+    served = profile(1.0)
+    server = MepServer(
+        virtual(1.0), dict(served.of("MAK")), last=1000, line=UNLIMITED, timing=UNHURRIED
+    )
+    listening = await serve_tcp(Driver(server))
+    place = f"tcp://127.0.0.1:{listening.port}"
+    access = Access(mep=place, key=read_key(MAK, Purpose.MEP), cache=directory)
+    needed = []
+    for _ in range(sessions):
+        async with open_device(access) as device:
+            needed.append(device.tables.statistics.resyncs)
+    await listening.close()
+    return needed
+
+
+def test_only_the_first_session_is_corrected(tmp_path: Path) -> None:
+    assert run(lambda: resyncs(tmp_path, 3)) == [1, 0, 0]
+
+
+def test_without_a_place_to_keep_it_every_session_is() -> None:
+    assert run(lambda: resyncs(None, 2)) == [1, 1]
+
+
+@pytest.mark.parametrize("kept", [b"", b"\0" * 5])
+def test_a_file_of_something_else(tmp_path: Path, kept: bytes) -> None:
+    file = SequenceFile(tmp_path, "tcp://127.0.0.1:1")
+    assert file.load() is None
+    file.keep(b"\0\0\0\7")
+    assert file.load() == b"\0\0\0\7"
+    next(tmp_path.iterdir()).write_bytes(kept)
+    assert file.load() is None
+
+
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    file = SequenceFile(tmp_path / "file", "mep")
+    file.keep(b"\0\0\0\7")
+    assert file.load() is None
+
+
+def test_ports_have_numbers_of_their_own(tmp_path: Path) -> None:
+    SequenceFile(tmp_path, "a").keep(b"\0\0\0\1")
+    assert SequenceFile(tmp_path, "b").load() is None
