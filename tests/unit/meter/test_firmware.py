@@ -56,7 +56,11 @@ class Loader:
 
     def erase(self, image: bytes = IMAGE, crc: int | None = None, bank: int = 1) -> None:
         wanted = crc16(image) if crc is None else crc
-        announced: dict[str, Any] = {"image_length": len(image), "packet_size": PACKET, "image_crc": wanted}
+        announced: dict[str, Any] = {
+            "image_length": len(image),
+            "packet_size": PACKET,
+            "image_crc": wanted,
+        }
         assert self.call(ERASE, bank=bank, **announced) == 0
 
     def switch(self, mac: bytes, bank: int = 1, switch_time: int = 0) -> int:
