@@ -48,8 +48,11 @@ class TableClient:
     """Reads and writes one device's tables.
 
     `persist` is called with the security state whenever it must survive a power cut, before
-    anything is sent. `head` is what the port puts in front of a request.
+    anything is sent. `head` is what the port puts in front of a request. `mep_port`: 1 or 2, where
+    this is a MEP port.
     """
+
+    mep_port: int | None = None
 
     def __init__(
         self,

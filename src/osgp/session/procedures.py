@@ -1,8 +1,23 @@
-"""Calling a procedure: write BT07, read BT08 until it answers for this call (clause 9.10)."""
+"""Calling a procedure: write BT07, read BT08 until it answers for this call (clause 9.10).
+
+MEP clients are answered elsewhere: in ET59 where ET50 says so, the second port's always in ET85.
+Their calls are numbered 5 to 9, which tells them from everybody else's.
+Source: MEP guide v1.1, 'Calling Procedures'.
+"""
 
 from __future__ import annotations
 
-from osgp.errors import ProcedureError, ProcedureNotFinished, RemoteProtocolError
+from typing import Final
+
+import msgspec
+
+from osgp.errors import (
+    DecodeError,
+    InsufficientSecurityClearance,
+    ProcedureError,
+    ProcedureNotFinished,
+    RemoteProtocolError,
+)
 from osgp.spec import Procedure, tables
 from osgp.spec.declare import EXTENDED
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
@@ -10,6 +25,19 @@ from osgp.wire import Dims
 
 from .client import TableClient
 from .exchange import Exchange, Wait
+from .reader import DeviceReader
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """The table in which a port finds answers, and the numbers that its calls may have."""
+
+    table: str = ProcedureResponse.info.name
+    numbers: range = range(256)
+
+
+ORDINARY: Final = Answers()
+MEP_NUMBERS: Final = range(5, 10)
+SECOND_PORT: Final = 2
 
 POLLS = 10
 POLL_EVERY = 1.0
@@ -19,7 +47,11 @@ _MANUFACTURER_BIT = 11
 
 
 def call(
-    client: TableClient, parameters: Procedure, sequence: int, dims: Dims | None = None
+    client: TableClient,
+    parameters: Procedure,
+    sequence: int,
+    dims: Dims | None = None,
+    answers: Answers = ORDINARY,
 ) -> Exchange[bytes]:
     """Runs the procedure that `parameters` belong to; its response data.
 
@@ -37,21 +69,52 @@ def call(
     )
     image = ProcedureInitiate.bind().encode(request)
     yield from client.write_whole(ProcedureInitiate.info.number, image)
-    response = yield from _response(client, request)
+    response = yield from _response(client, request, answers)
     if response.result_code:
         raise ProcedureError.from_result(response.result_code, info.name)
     return response.response_data
 
 
-def _response(client: TableClient, request: ProcedureInitiate) -> Exchange[ProcedureResponse]:
-    """BT08 once it is about this call and final."""
+def answered_in(reader: DeviceReader) -> Exchange[Answers]:
+    """Where calls over the reader's port are answered. Raises as `DeviceReader.table`."""
+    port = reader.client.mep_port
+    if port is None:
+        return ORDINARY
+    if port == SECOND_PORT:
+        return Answers("ET85", MEP_NUMBERS)
+    wanted = (yield from reader.has("ET50")) and (yield from _in_et59(reader))
+    return Answers("ET59", MEP_NUMBERS) if wanted else Answers(numbers=MEP_NUMBERS)
+
+
+def _in_et59(reader: DeviceReader) -> Exchange[bool]:
+    try:
+        return bool((yield from reader.part("ET50", "clients[0].et59_response")))
+    except InsufficientSecurityClearance:
+        return False
+
+
+def next_number(client: TableClient, answers: Answers) -> Exchange[int]:
+    """A number that the last call did not have: devices refuse a repeated one."""
+    data = yield from client.read_whole(tables[answers.table].info.number)
+    try:
+        last = ProcedureResponse.bind().decode(data).sequence_number
+    except DecodeError:
+        last = answers.numbers[-1]
+    following = last + 1
+    return following if following in answers.numbers else answers.numbers[0]
+
+
+def _response(
+    client: TableClient, request: ProcedureInitiate, answers: Answers
+) -> Exchange[ProcedureResponse]:
+    """The response table once it is about this call and final."""
     for poll in range(POLLS):
         if poll:
             yield Wait(POLL_EVERY)
-        response = yield from _poll(client)
+        response = yield from _poll(client, answers)
         if _answers(response, request):
             return response
-    raise ProcedureNotFinished(tables[ProcedureResponse.info.number].info.name)
+    raise ProcedureNotFinished(tables[answers.table].info.name)
 
 
 def _answers(response: ProcedureResponse, request: ProcedureInitiate) -> bool:
@@ -60,11 +123,11 @@ def _answers(response: ProcedureResponse, request: ProcedureInitiate) -> bool:
     return about == asked and response.result_code != ProcedureNotFinished.result
 
 
-def _poll(client: TableClient) -> Exchange[ProcedureResponse]:
-    data = yield from client.read_whole(ProcedureResponse.info.number)
+def _poll(client: TableClient, answers: Answers) -> Exchange[ProcedureResponse]:
+    data = yield from client.read_whole(tables[answers.table].info.number)
     if len(data) > client.limits.read:
         raise RemoteProtocolError("a procedure response longer than the port's buffer")
     return ProcedureResponse.bind().decode(data)
 
 
-__all__ = ["call"]
+__all__ = ["Answers", "answered_in", "call", "next_number"]

@@ -14,12 +14,22 @@ from osgp.errors import (
     RemoteProtocolError,
     UnrecognizedProcedure,
 )
-from osgp.session.procedures import POLL_EVERY, POLLS, call
-from osgp.spec import procedures
+from osgp.session.procedures import (
+    MEP_NUMBERS,
+    POLL_EVERY,
+    POLLS,
+    Answers,
+    answered_in,
+    call,
+    next_number,
+)
+from osgp.session.reader import DeviceReader
+from osgp.spec import procedures, tables
 from osgp.spec.declare import EXTENDED
 from osgp.spec.procedures.basic import UpdateLastReadEntry
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
 from tests.support.conversations import Device, Liar, Line, ToyTables
+from tests.support.images import general_configuration, images_of
 
 Finish = Callable[[ProcedureInitiate], ProcedureResponse]
 
@@ -136,3 +146,63 @@ def test_an_endless_answer_is_refused() -> None:
     there = Device(ToyTables())
     with pytest.raises(RemoteProtocolError):
         Line(Liar(b"\x00", long).answer).run(call(there.client, UpdateLastReadEntry(3, 2), 9))
+
+
+# --- where MEP clients are answered ----------------------------------------------------------
+
+
+def where(port: int | None, et59: bool | None) -> Answers:
+    """For a device whose ET50 has this flag; None: it has no ET50."""
+    names = ("BT00", "ET11") if et59 is None else ("BT00", "ET11", "ET50")
+    general = tables["BT00"].bind().encode(general_configuration(names))
+    space = bytes(30) + bytes((2 if et59 else 0,)) + bytes(200)
+    there = Device(
+        ToyTables(images_of(names[:2]) | {0: general, tables["ET50"].info.number: space})
+    )
+    there.client.mep_port = port
+    return there.line().run(answered_in(DeviceReader(there.client)))
+
+
+@pytest.mark.parametrize(
+    ("port", "et59", "table"),
+    [
+        (None, True, "BT08"),
+        (1, None, "BT08"),
+        (1, False, "BT08"),
+        (1, True, "ET59"),
+        (2, None, "ET85"),
+        (2, True, "ET85"),
+    ],
+)
+def test_mep_clients_are_answered_in_tables_of_their_own(
+    port: int | None, et59: bool | None, table: str
+) -> None:
+    answers = where(port, et59)
+    assert answers.table == table
+    assert answers.numbers == (range(256) if port is None else MEP_NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("last", "numbers", "following"),
+    [(5, MEP_NUMBERS, 6), (9, MEP_NUMBERS, 5), (200, MEP_NUMBERS, 5), (255, range(256), 0)],
+)
+def test_numbers_of_calls_stay_in_their_range(last: int, numbers: range, following: int) -> None:
+    image = ProcedureResponse.bind().encode(_NOTHING.with_(sequence_number=last))
+    there = Device(ToyTables({tables["ET59"].info.number: image}))
+    answers = Answers("ET59", numbers)
+    assert there.line().run(next_number(there.client, answers)) == following
+
+
+def test_an_answer_that_is_none_counts_as_no_call() -> None:
+    there = Device(ToyTables({8: b""}))
+    assert there.line().run(next_number(there.client, Answers(numbers=MEP_NUMBERS))) == 5
+
+
+def test_the_answer_is_read_where_it_is_given() -> None:
+    toy = Busy(lambda request: done(request, data=b"\x07"))
+    toy.images[tables["ET59"].info.number] = toy.images[8]
+    there = Device(toy)
+    talk = call(there.client, UpdateLastReadEntry(3, 2), 6, answers=Answers("ET59", MEP_NUMBERS))
+    line = there.line()
+    assert line.run(talk) == b"\x07"
+    assert line.sent[-1][1:4].hex() == "30083b"

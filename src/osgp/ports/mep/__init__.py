@@ -30,7 +30,7 @@ class OmaTables(PortTables):
         self, suite: OmaClient, persist: Callable[[bytes], None] | None, limits: Limits
     ) -> None:
         super().__init__(MepDialect(suite), limits, repeats=REPEATS, persist=persist)
-        self._suite = suite
+        self._suite, self.mep_port = suite, 1
 
     def settle(self) -> None:
         """Hands the number last sent to `persist`: this client stops, and nothing is on its way.
@@ -62,7 +62,9 @@ def oma_tables(
 
 def tls_tables() -> PortTables:
     """The table client for a `TlsPort`, which has the keys."""
-    return PortTables(MepDialect(PlainClient(), TLS_LIMITS), TLS_LIMITS, repeats=0)
+    tables = PortTables(MepDialect(PlainClient(), TLS_LIMITS), TLS_LIMITS, repeats=0)
+    tables.mep_port = 1
+    return tables
 
 
 __all__ = [

@@ -16,17 +16,16 @@ from osgp.export.assign import assembled
 from osgp.export.lookup import find
 from osgp.export.plain import plain
 from osgp.session import Exchange
-from osgp.session.procedures import call
+from osgp.session.procedures import answered_in, call, next_number
 from osgp.session.reader import DeviceReader
 from osgp.spec import EXTENDED, Procedure, Table
-from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
+from osgp.spec.tables.general import ProcedureInitiate
 from osgp.wire import NO_DIMS, bind
 from osgp.wire.resolve import Resolved, resolve
 
 from .wanted import Wanted
 
 _MANUFACTURER_BIT: Final = 11
-SEQUENCES: Final = 256
 Pair = tuple[str, str]
 
 
@@ -103,7 +102,8 @@ def send_call(reader: DeviceReader, planned: Call) -> Exchange[Any]:
 
     Raises ProcedureError, ServiceError, SecurityError, TransportError.
     """
-    data = yield from call(reader.client, planned.procedure, planned.sequence, reader.dims)
+    answers = yield from answered_in(reader)
+    data = yield from call(reader.client, planned.procedure, planned.sequence, reader.dims, answers)
     response = type(planned.procedure).info.response
     if response is None or not data:
         return data.hex()
@@ -115,12 +115,8 @@ def send_call(reader: DeviceReader, planned: Call) -> Exchange[Any]:
 
 def next_sequence(reader: DeviceReader) -> Exchange[int]:
     """A number that the last call did not have: meters refuse a repeated one."""
-    data = yield from reader.client.read_whole(ProcedureResponse.info.number)
-    try:
-        last = ProcedureResponse.bind().decode(data).sequence_number
-    except DecodeError:
-        last = 0
-    return int(last + 1) % SEQUENCES
+    answers = yield from answered_in(reader)
+    return (yield from next_number(reader.client, answers))
 
 
 def _check_writable(reader: DeviceReader, table: str) -> Exchange[None]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from osgp.errors import UsageError
 from osgp.session import Exchange
 from osgp.session.exchange import Wait
-from osgp.session.procedures import call
+from osgp.session.procedures import answered_in, call
 from osgp.session.reader import DeviceReader
 from osgp.spec.procedures.mep import PostOnDemandRequest
 
@@ -52,7 +52,8 @@ def _order(reader: DeviceReader, handle: int, first: int) -> Exchange[str]:
     request: Any = PostOnDemandRequest.make(
         transaction_number=number, device=handle, request_type=BILLING
     )
-    yield from call(reader.client, request, sequence, reader.dims)
+    answers = yield from answered_in(reader)
+    yield from call(reader.client, request, sequence, reader.dims, answers)
     return (yield from _outcome(reader, number))
 
 
