@@ -1,4 +1,7 @@
-"""A broker from PyPI (amqtt) in a process of its own: `python -m tests.interop.broker PORT`."""
+"""A broker from PyPI (amqtt) in a process of its own.
+
+python -m tests.interop.broker PORT [CERTIFICATE PRIVATE_KEY]
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,18 @@ import sys
 from importlib import import_module
 from typing import Any
 
+ANONYMOUS = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
-async def main(port: int) -> None:
+
+async def main(port: int, *files: str) -> None:
     """Serves until the process ends."""
-    anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
-    configuration: dict[str, Any] = {
-        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-        "plugins": {anonymous: {"allow_anonymous": True}},
+    listener: dict[str, Any] = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
+    if files:
+        certificate, key = files
+        listener |= {"ssl": True, "certfile": certificate, "keyfile": key}
+    configuration = {
+        "listeners": {"default": listener},
+        "plugins": {ANONYMOUS: {"allow_anonymous": True}},
     }
     broker = import_module("amqtt.broker").Broker(configuration)
     await broker.start()
@@ -21,4 +29,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -100,18 +100,31 @@ class MeterSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MqttSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[mqtt]`. `spool` keeps readings while the broker is away; at most `spool_limit` of them."""
+    """`[mqtt]`. `spool` keeps readings while the broker is away; at most `spool_limit` of them.
+
+    `tls`: the broker's certificate is checked against the system's authorities, or against those in
+    `ca_file`; `certificate_file` and `private_key_file` are this program's own, if it wants any.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 1883
     username: str | None = None
     password_file: str | None = None
     tls: bool = False
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    private_key_file: str | None = None
     client_id: str = "osgp-bridge"
     topic: str = "osgp"
     discovery: str = "homeassistant"
     spool: str = "osgp-spool.sqlite"
     spool_limit: Annotated[int, Meta(ge=1)] = 100_000
+
+    def __post_init__(self) -> None:
+        if not self.tls and (self.ca_file or self.certificate_file):
+            raise ValueError("mqtt: ca_file and certificate_file need tls = true")
+        if (self.certificate_file is None) != (self.private_key_file is None):
+            raise ValueError("mqtt: certificate_file and private_key_file go together")
 
 
 class ListenSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,6 +24,9 @@ AT_LEAST_ONCE: Final = 1
 RECALL: Final = 2.0
 """Seconds to wait for what the broker has retained; it sends it at once, if there is any."""
 
+ANSWERS_WITHIN: Final = 10.0
+"""Seconds that a broker has for an acknowledgement."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 log = structlog.get_logger()
@@ -44,6 +47,7 @@ class Publisher:
         self._config, self._mqtt = config, config.mqtt
         self._aiomqtt = _library()
         self._password = _password(self._mqtt, directory)
+        self._tls = _tls(self._mqtt, directory)
         self.spool = Spool(directory / self._mqtt.spool, self._mqtt.spool_limit)
         self._sensors: dict[str, dict[str, Sensor]] = {m.id: {} for m in config.meters}
         self._announce: dict[str, tuple[MeterSection, Sample]] = {}
@@ -85,17 +89,31 @@ class Publisher:
     async def flush(self) -> None:
         """One session, until nothing waits. Raises MqttError."""
         async with self._client() as client:
+            await self._recall(client)
             await self._begin(client)
             await self._deliver(client)
             await self._finish(client)
 
     async def _session(self) -> None:
+        """Until the connection is lost, which only the library's incoming side notices at once."""
         async with self._client() as client:
-            await self._begin(client)
-            while True:
-                await self._deliver(client)
-                await self._tell_availability(client)
-                await self._wait()
+            await self._recall(client)
+            tasks = [asyncio.ensure_future(run(client)) for run in (self._work, _until_lost)]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self, client: Any) -> None:
+        await self._begin(client)
+        while True:
+            await self._deliver(client)
+            await self._tell_availability(client)
+            await self._wait()
 
     async def _wait(self) -> None:
         """Until there is something to publish, or availability may have changed."""
@@ -116,12 +134,12 @@ class Publisher:
             username=mqtt.username,
             password=self._password,
             identifier=mqtt.client_id,
-            tls_context=ssl.create_default_context() if mqtt.tls else None,
+            tls_context=self._tls,
+            timeout=ANSWERS_WITHIN,
             will=self._aiomqtt.Will(bridge, OFFLINE, AT_LEAST_ONCE, retain=True),
         )
 
     async def _begin(self, client: Any) -> None:
-        await self._recall(client)
         self.connected = True
         await self._send(client, Message(f"{self._mqtt.topic}/bridge/availability", b"online"))
         self._announce |= {
@@ -187,11 +205,36 @@ class Publisher:
         await client.publish(message.topic, message.payload, qos=AT_LEAST_ONCE, retain=True)
 
 
+async def _until_lost(client: Any) -> None:
+    """Raises MqttError when the connection is lost."""
+    async for _ in client.messages:
+        continue
+
+
 def _library() -> Any:
     try:
         return import_module("aiomqtt")
     except ImportError:
         raise UsageError("MQTT needs the extra: pip install 'osgp[mqtt]'") from None
+
+
+def _tls(mqtt: MqttSection, directory: Path) -> ssl.SSLContext | None:
+    """What a broker must prove; None for a connection in clear. Raises UsageError."""
+    if not mqtt.tls:
+        return None
+    name = mqtt.ca_file or ""
+    try:
+        trusted = str(directory / name) if name else None
+        context = ssl.create_default_context(cafile=trusted)
+        if mqtt.certificate_file and mqtt.private_key_file:
+            name = mqtt.certificate_file
+            context.load_cert_chain(
+                directory / mqtt.certificate_file, directory / mqtt.private_key_file
+            )
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or "no certificate in PEM form"
+        raise UsageError(f"{directory / name}: {reason}") from None
+    return context
 
 
 def _password(mqtt: MqttSection, directory: Path) -> str | None:
