@@ -54,8 +54,21 @@ class _Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class _Served(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Test files of what a device acts on; `others`: names that are tested elsewhere."""
+
+    tables: str
+    procedures: str
+    others: dict[str, tuple[str, ...]]
+
+    def test_of(self, name: str) -> str:
+        usual = self.tables if name[1] == "T" else self.procedures
+        return next((file for file, names in self.others.items() if name in names), usual)
+
+
 class _Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tests: tuple[str, ...]
+    served: _Served
 
 
 class _Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +145,9 @@ def _declaration(entry: str, title: str, name: str, served: Collection[str]) -> 
         return Line(entry, title, name, "not yet", (), (), "", "")
     status, note = _acted_on(found, name, served)
     code = found.__module__ if status == "opaque" else f"{found.__module__}.{found.__name__}"
-    tests = _map().declarations.tests
+    stated = _map().declarations
+    acting = (stated.served.test_of(name),) if name in served else ()
+    tests = acting + stated.tests
     return Line(entry, title, name, status, (code,), tests, str(found.info.source), note)
 
 

@@ -53,6 +53,17 @@ def test_a_line_names_what_exists(line: Line) -> None:
         assert "def test_" in (ROOT / test).read_text(encoding="utf-8")
 
 
+def test_what_is_there_in_part_says_what_lacks() -> None:
+    assert [line.entry for line in LINES if line.status == "partly" and not line.note] == []
+
+
+def test_what_a_device_acts_on_is_tested_there() -> None:
+    acting = [line for line in LINES if line.note.startswith("the virtual meter ")]
+    lines = [line for line in acting if line.name and line.status == "yes"]
+    assert len(lines) > 40
+    assert all(line.tests[0].startswith("tests/unit/meter/") for line in lines)
+
+
 def exists(name: str) -> bool:
     """Whether a module, or a class in one, can be imported."""
     module, _, last = name.rpartition(".")
