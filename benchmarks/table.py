@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from statistics import median
 
 import msgspec
 from rich.console import Console
@@ -29,6 +30,32 @@ def best(work: Callable[[], object], times: int = 5) -> float:
         work()
         fastest = min(fastest, time.perf_counter() - start)
     return fastest
+
+
+def paired(
+    one: Callable[[], Callable[[], object]],
+    other: Callable[[], Callable[[], object]],
+    rounds: int = 61,
+) -> tuple[float, float, float]:
+    """Median seconds of two works done in turn, and the median of `other` / `one` round by round.
+
+    Both are given as makers, so that what they need is made before the clock runs. Taken in turn
+    they meet the same disturbances, which divide out.
+    """
+    times = []
+    for _ in range(rounds):
+        works = one(), other()
+        gc.collect()
+        times.append((_seconds(works[0]), _seconds(works[1])))
+    ones, others = zip(*times, strict=True)
+    ratio = median(theirs / ours for ours, theirs in times)
+    return median(ones), median(others), ratio
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def show(title: str, rows: list[Row], console: Console) -> None:

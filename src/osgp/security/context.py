@@ -115,25 +115,33 @@ class CryptoContext:
 class ClientContext(CryptoContext):
     """The concentrator's end."""
 
-    __slots__ = ()
+    __slots__ = ("_open", "_seal")
+
+    def __init__(self, state: ChannelState, events: Events, limit: int) -> None:
+        super().__init__(state, events, limit)
+        self._seal, self._open = self._keys.request.seal, self._keys.response.decrypt
 
     def seal_request(self, apdu: bytes) -> bytes:
         """10 ‖ sequence ‖ cipher text ‖ tag for an APDU with the leading code 00."""
-        return self.seal_numbered(lambda _: apdu)
+        return self._sealed(self._take(), apdu)
 
     def seal_numbered(self, build: Callable[[int], bytes]) -> bytes:
         """As `seal_request`, for an APDU that depends on its own sequence number."""
+        number = self._take()
+        return self._sealed(number, build(number))
+
+    def _take(self) -> int:
         usage = self.usage
         if usage.used >= usage.limit:
             raise LocalProtocolError("this channel's key is used up: renew it")
-        number = self.number.take()
-        apdu = build(number)
+        return self.number.take()
+
+    def _sealed(self, number: int, apdu: bytes) -> bytes:
         if apdu[:1] != b"\0":
             raise LocalProtocolError("an APDU to be sealed starts with the message code 00")
-        usage.count()
+        self.usage.count()
         sequence = number.to_bytes(SEQUENCE_SIZE, "big")
-        sealed = self._keys.request.seal(self._request + sequence, apdu[1:], _UNICAST)
-        return _UNICAST + sequence + sealed
+        return _UNICAST + sequence + self._seal(self._request + sequence, apdu[1:], _UNICAST)
 
     def open_response(self, request: bytes, response: bytes) -> bytes:
         """The plain response (code 00 …) to a sealed request; SecurityError otherwise.
@@ -143,7 +151,10 @@ class ClientContext(CryptoContext):
         if response[:1] == _UNICAST:
             self.usage.count()
             nonce = self._response + request[1:_HEAD]
-            return b"\0" + self._keys.response.open(nonce, response[1:], _UNICAST)
+            try:
+                return b"\0" + self._open(nonce, response[1:], _UNICAST)
+            except InvalidTag:
+                raise SecurityError from None
         if response == profile.AUTHENTICATION_FAILURE:
             raise SecurityError("the device refused the tag: another key, or a damaged message")
         return self._follow(request, profile.decode(profile.SequenceError, response))
@@ -163,13 +174,14 @@ class ClientContext(CryptoContext):
 class DeviceContext(CryptoContext):
     """The device's end; `validity` in days, 0 for ever."""
 
-    __slots__ = ("_answered", "_key_name", "age")
+    __slots__ = ("_answered", "_key_name", "_open", "_seal", "age")
 
     def __init__(self, state: ChannelState, events: Events, limit: int, validity: int = 0) -> None:
         super().__init__(state, events, limit)
         self.age = KeyAge(events, state.days, validity)
         self._answered: tuple[bytes, bytes | None] | None = None
         self._key_name = "FACTORY" if state.factory else "AES"
+        self._open, self._seal = self._keys.request.decrypt, self._keys.response.seal
 
     def export(self) -> ChannelState:
         """As CryptoContext, with the key's days."""
@@ -183,7 +195,7 @@ class DeviceContext(CryptoContext):
         usage.count()
         sequence = message[1:_HEAD]
         try:
-            plain = self._keys.request.decrypt(self._request + sequence, message[_HEAD:], _UNICAST)
+            plain = self._open(self._request + sequence, message[_HEAD:], _UNICAST)
         except InvalidTag:
             raise SecurityError from None
         number = int.from_bytes(sequence, "big")
@@ -200,7 +212,7 @@ class DeviceContext(CryptoContext):
             raise LocalProtocolError("a body to be sealed starts with the message code 00")
         self.usage.count()
         nonce = self._response + opened.sealed[1:_HEAD]
-        sealed = _UNICAST + self._keys.response.seal(nonce, body[1:], _UNICAST)
+        sealed = _UNICAST + self._seal(nonce, body[1:], _UNICAST)
         self._answered = opened.sealed, sealed
         return sealed
 

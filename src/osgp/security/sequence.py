@@ -110,7 +110,7 @@ class ForwardNumber:
     It is exhausted at 2^32 - 1; no channel lives that long, for its key's uses end earlier.
     """
 
-    __slots__ = ("_reserve", "_reserved", "last", "must_persist")
+    __slots__ = ("_mark", "_reserve", "_reserved", "last", "must_persist")
 
     def __init__(self, last: int = 0, reserve: int = RESERVE) -> None:
         self._reserve = reserve
@@ -121,12 +121,14 @@ class ForwardNumber:
             raise LocalProtocolError("this channel's sequence numbers are used up: renew its keys")
         self.last = number
         self._reserved = min(number + self._reserve, MODULUS - 1)
+        self._mark = self._reserved - AHEAD
         self.must_persist = True
 
     def take(self) -> int:
         """The next number to send; LocalProtocolError when there is none left."""
-        self.advance(self.last + 1)
-        return self.last
+        number = self.last + 1
+        self.advance(number)
+        return number
 
     def accept(self, number: int) -> bool:
         """True, and `last` becomes `number`, if it is greater than `last`."""
@@ -137,7 +139,7 @@ class ForwardNumber:
 
     def advance(self, number: int) -> None:
         """Go on to `number`, which must not be smaller than `last`."""
-        if number > self._reserved - AHEAD:
+        if number > self._mark:
             self._reach(number)
         else:
             self.last = number
