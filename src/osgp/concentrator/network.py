@@ -59,16 +59,20 @@ class Network:
             payload.octets += len(request) + len(answer)
 
     def save(self, now: float) -> None:
-        """Keeps what changed: a new chain at once, what links did once a minute.
+        """Keeps a new chain at once, what links did once a minute. Raises StoreError.
 
         Without its chain a device is out of reach after a restart; without a minute of its
-        statistics nothing is. Raises StoreError.
+        statistics nothing is.
         """
         if self.routes.pending or now >= self._save_at:
-            links, routes = self.links.changed(), self.routes.changed()
             self._save_at = now + KEEP_LINKS_EVERY
-            if links or routes:
-                self._store.save_topology(links, routes)
+            self.save_all()
+
+    def save_all(self) -> None:
+        """Keeps all that changed. Raises StoreError."""
+        links, routes = self.links.changed(), self.routes.changed()
+        if links or routes:
+            self._store.save_topology(links, routes)
 
     def measure(self, asker: bytes, found: Found, carrier: Carrier, now: float) -> None:
         """Takes in how a device that answered `asker` and the asker heard each other.
