@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +24,12 @@ TOTAL: Final = "L1L2L3"
 KEPT: Final = 120
 """Powers that the line of the last readings shows."""
 
+WIDEST: Final = 100
 BAR: Final = 24
+BESIDE_BAR: Final = 44
+"""Columns that the numbers of a phase and the frame take."""
+
+FRAME: Final = 4
 LEAST_SCALE: Final = 1000.0
 """W: bars are not drawn for less than this at full width."""
 
@@ -83,31 +88,37 @@ class View:
         """The last look failed; what was seen before stays, marked as old."""
         self._trouble = reason
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.picture(options.max_width)
+
+    def picture(self, columns: int) -> RenderableType:
+        """The picture for a terminal of so many columns."""
         if self._last is None:
             return Text(self._trouble or "logging on …", "yellow" if self._trouble else "dim")
+        width = min(columns, WIDEST)
         style = "dim" if self._trouble else ""
-        parts = list(self._parts(self._last))
+        parts = list(self._parts(self._last, width))
         title = " ".join(filter(None, (self._last.meter.manufacturer, self._last.meter.model)))
         number = self._last.meter.utility_number or self._last.meter.serial
-        return Panel(Group(*parts), title=f"{title} {number}".strip(), style=style, width=76)
+        return Panel(Group(*parts), title=f"{title} {number}".strip(), style=style, width=width)
 
-    def _parts(self, seen: Glance) -> Iterator[RenderableType]:
+    def _parts(self, seen: Glance, width: int) -> Iterator[RenderableType]:
         power = seen.power()
         if power is not None:
             direction = "drawn" if power >= 0 else "fed in"
             colour = "bold cyan" if power >= 0 else "bold green"
             yield Text.assemble((f"{abs(power):,.0f} W ", colour), direction)
-            yield Text(sparkline(self._powers), "cyan")
-        yield self._phases(seen)
+            yield Text(sparkline(self._powers, width - FRAME), "cyan")
+        yield self._phases(seen, max(width - BESIDE_BAR, 0))
         yield self._facts(seen)
         if self._trouble:
             yield Text(f"{seen.taken.astimezone():%H:%M:%S} and not since: {self._trouble}", "red")
 
-    def _phases(self, seen: Glance) -> Table:
+    def _phases(self, seen: Glance, width: int) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("", "W", "", "V", "A", "cos φ"):
-            table.add_column(heading, justify="right" if heading else "left")
+            justify: Literal["left", "right"] = "right" if heading else "left"
+            table.add_column(heading, justify=justify, no_wrap=True)
         known = [abs(seen.power(phase) or 0.0) for phase in PHASES]
         scale = max(LEAST_SCALE, *known)
         for phase in PHASES:
@@ -115,7 +126,9 @@ class View:
             voltage = seen.value(VOLTAGE, phase)
             if not power and not voltage:
                 continue
-            drawn = Text(bar((power or 0.0) / scale), "green" if (power or 0) < 0 else "cyan")
+            drawn = Text(
+                bar((power or 0.0) / scale, width), "green" if (power or 0) < 0 else "cyan"
+            )
             cells = (voltage, seen.value(CURRENT, phase), seen.value(FACTOR, phase))
             digits = (1, 2, 2)
             table.add_row(

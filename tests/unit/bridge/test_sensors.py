@@ -158,23 +158,27 @@ UNITS: dict[str, set[str | None]] = {
     "reactive_power": {"var", "kvar"},
     "temperature": {"°C", "K"},
     "voltage": {"V", "mV"},
+    "volume": {"m³", "L"},
     "volume_flow_rate": {"m³/h"},
     "water": {"m³", "L"},
 }
 """Home Assistant's sensor device classes and the units they take
 (developers.home-assistant.io, 'Sensor entity', table 'Available device classes')."""
 
-STATES = {
-    "energy": {"total", "total_increasing"},
-    "gas": {"total", "total_increasing"},
-    "water": {"total", "total_increasing"},
+COUNTING = {"total", "total_increasing"}
+STATES = {kind: {"measurement"} for kind in UNITS} | {
+    "duration": {"measurement", *COUNTING},
+    "energy": COUNTING,
+    "gas": COUNTING,
+    "volume": COUNTING,
+    "water": COUNTING,
 }
-"""State classes of device classes that only count; others may be measured."""
+"""State classes that each device class takes (the same page)."""
 
 ALLOWED = {
     "name",
     "unique_id",
-    "object_id",
+    "default_entity_id",
     "state_topic",
     "value_template",
     "unit_of_measurement",
@@ -219,10 +223,13 @@ def check(message: Message) -> dict[str, Any]:
         assert unit in UNITS[kind], (kind, unit)
     state = payload.get("state_class")
     assert state in {None, "measurement", "total", "total_increasing"}
-    if kind in STATES:
+    if kind is not None:
         assert state in STATES[kind], (kind, state)
+    if state is not None:
+        assert "entity_category" not in payload or payload["entity_category"] == "diagnostic"
     if payload.get("suggested_display_precision") is not None:
         assert state is not None
+    assert re.fullmatch(r"sensor\.[a-z0-9_]+", payload["default_entity_id"])
     assert isinstance(payload["expire_after"], int)
     assert payload["expire_after"] > 0
     assert payload["availability_mode"] in {"all", "any", "latest"}

@@ -101,7 +101,7 @@ def _sensor(topics: Topics, section: MeterSection, sensor: Sensor) -> dict[str, 
     payload = {
         "name": sensor.name,
         "unique_id": f"{PROJECT}_{section.id}_{sensor.key}",
-        "object_id": f"{section.id}_{sensor.key}",
+        "default_entity_id": f"sensor.{section.id}_{sensor.key}",
         "state_topic": topics.state,
         "value_template": f"{{{{ value_json['values']['{sensor.key}'] | default(none) }}}}",
         "unit_of_measurement": kind.unit,

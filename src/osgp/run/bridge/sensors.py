@@ -171,7 +171,7 @@ def _state(survey: Survey) -> Iterator[Measured]:
 
 def _m_bus_kind(medium: str, value: Value) -> Kind:
     if value.unit == "m³":
-        return Kind("m³", _VOLUMES.get(medium), COUNTED)
+        return Kind("m³", _VOLUMES.get(medium, "volume"), COUNTED)
     if value.unit == "°C":
         return Kind("°C", "temperature", MEASURED)
     return _M_BUS.get((value.unit, value.quantity), Kind(value.unit or None, None, None))
