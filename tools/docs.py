@@ -10,6 +10,7 @@ from osgp.cli.conformance import served
 from osgp.export.pages import DIRECTORY
 from osgp.export.pages import pages as declared_pages
 from tools.imports import mermaid
+from tools.provenance import own
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of {} -->"
@@ -46,7 +47,9 @@ def pages() -> list[tuple[Path, str]]:
         (DOCS / name, filled((DOCS / name).read_text(encoding="utf-8"), blocks))
         for name, blocks in BLOCKS.items()
     ]
-    return with_blocks + [(DOCS / name, text) for name, text in declared_pages(served()).items()]
+    return with_blocks + [
+        (DOCS / name, text) for name, text in declared_pages(served(), own()).items()
+    ]
 
 
 def abandoned(made: list[tuple[Path, str]]) -> list[Path]:

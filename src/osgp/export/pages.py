@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from osgp.spec import Source, Table, procedures, tables
 
 from .conformance import STATUSES, Line, counts, statement
@@ -30,13 +32,21 @@ _MOST_CODES = 24
 MADE = "<!-- made by `make docs` from the declarations; changes here are lost -->"
 
 
-def pages(served: Collection[str] = ()) -> dict[str, str]:
+class Own(msgspec.Struct, frozen=True):
+    """Something of this project's own that is no table: the module, its title, what is own."""
+
+    module: str
+    title: str
+    says: str
+
+
+def pages(served: Collection[str] = (), own: Sequence[Own] = ()) -> dict[str, str]:
     """Every generated page of `docs/`, by its path there."""
     made = {f"{DIRECTORY}/README.md": index()}
     for declaration in all_declarations():
         made[page_of(declaration)] = declaration_page(declaration)
     return made | {
-        "provenance.md": provenance_page(),
+        "provenance.md": provenance_page(own),
         "conformance.md": conformance_page(statement(served)),
     }
 
@@ -198,7 +208,7 @@ def _codes(described: Description) -> list[str]:
     return ["", "Codes:", "", *lines] if lines else []
 
 
-def provenance_page() -> str:
+def provenance_page(own: Sequence[Own] = ()) -> str:
     """Where layouts come from, and every one that is this project's own."""
     counted = provenance()
     sums = [
@@ -233,6 +243,16 @@ def provenance_page() -> str:
         "## Fields of this project's own in other layouts",
         "",
         *_own_fields(),
+        "",
+        "## What else is this project's own",
+        "",
+        "Messages, files, models of the power line and of a device, choices where the sources are",
+        "silent: every docstring that says `Source.PROJECT`, by module.",
+        "",
+        *_table(
+            ("module", "what it is", "what of it is this project's own"),
+            [(_code(one.module), one.title, one.says) for one in own],
+        ),
     )
 
 
