@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools.provenance import MARK, SOURCE, own
 
-DOCS = Path(__file__).parents[3] / "docs"
 FOUND = own()
 
 
@@ -18,8 +15,7 @@ def test_messages_files_and_models_are_listed() -> None:
     assert "G.5.4" in listed["repeating.uplink"]
 
 
-def test_every_module_that_says_so_is_on_the_page() -> None:
-    page = (DOCS / "provenance.md").read_text(encoding="utf-8")
+def test_every_module_that_says_so_is_listed() -> None:
     marked = [
         path
         for path in SOURCE.rglob("*.py")
@@ -27,10 +23,10 @@ def test_every_module_that_says_so_is_on_the_page() -> None:
         and MARK in path.read_text(encoding="utf-8")
     ]
     assert len(marked) > 25
+    modules = {one.module for one in FOUND}
     for path in marked:
         parts = path.relative_to(SOURCE).with_suffix("").parts
-        module = ".".join(part for part in parts if part != "__init__")
-        assert f"| `{module}` |" in page, module
+        assert ".".join(part for part in parts if part != "__init__") in modules, path
 
 
 def test_each_says_what_in_words() -> None:
