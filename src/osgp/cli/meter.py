@@ -34,6 +34,9 @@ def serve(
     udp: str | None = typer.Option(
         None, metavar="HOST:PORT", help="The power line: a frame for each datagram."
     ),
+    lon_ip: str | None = typer.Option(
+        None, metavar="HOST:PORT", help="The power line over LON/IP, whose usual port is 2541."
+    ),
     from_dump: Path | None = typer.Option(
         None, help="Impersonate the device that `osgp dump` read into this file."
     ),
@@ -55,7 +58,9 @@ def serve(
     from osgp.run.serving.profiles import load_profile, write_keys
 
     served = load_profile(profile)
-    options = ServeOptions(optical, mep, udp, from_dump, memory, log, tls_required, expose)
+    options = ServeOptions(
+        optical, mep, udp, from_dump, memory, log, tls_required, expose, lon_ip
+    )
     written = [] if keys is None else write_keys(served, keys)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(served, options, written, json))

@@ -117,8 +117,11 @@ def to_datagram(lpdu: Lpdu, *, host: str | None = None, explicit: bool = False) 
     return Datagram(payload, source, destination)
 
 
-def from_datagram(datagram: Datagram) -> Lpdu:
-    """The LPDU in `datagram`. Raises DecodeError."""
+def from_datagram(datagram: Datagram, own: SubnetNode | None = None) -> Lpdu:
+    """The LPDU in `datagram`. Raises DecodeError.
+
+    `own`: the address of the node that received it, if its IP address does not tell.
+    """
     payload = _Payload(datagram.payload)
     first, second = payload.take(2)
     version = _NPDU_VERSIONS.get(first >> 4)
@@ -128,7 +131,7 @@ def from_datagram(datagram: Datagram) -> Lpdu:
     domain, source = lon_address(datagram.source)
     if first & _ARBITRARY_SOURCE:
         domain, source = _announced_source(payload, domain)
-    to = _enclosed_destination(second >> 4, payload, datagram.destination)
+    to = _enclosed_destination(second >> 4, payload, datagram.destination, own)
     npdu = Npdu(PduType(second & 3), source, to, domain, payload.rest(), version)
     return Lpdu(second & _PRIORITY != 0, False, backlog, npdu)
 
@@ -207,10 +210,12 @@ def _announced_source(payload: _Payload, domain: bytes) -> tuple[bytes, SubnetNo
     return domain, SubnetNode(subnet, node & MAX_NODE)
 
 
-def _enclosed_destination(form: int, payload: _Payload, destination_ip: str) -> Destination:
+def _enclosed_destination(
+    form: int, payload: _Payload, destination_ip: str, own: SubnetNode | None
+) -> Destination:
     match form:
         case 1:
-            return lon_address(destination_ip)[1]
+            return own or lon_address(destination_ip)[1]
         case 2:
             return Broadcast()
         case 3:
@@ -218,7 +223,7 @@ def _enclosed_destination(form: int, payload: _Payload, destination_ip: str) -> 
         case 4:
             return Group(payload.take(1)[0])
         case 5:
-            _, at = lon_address(destination_ip)
+            at = own or lon_address(destination_ip)[1]
             return GroupMember(at.subnet, at.node, *payload.take(2))
         case 6:
             subnet = payload.take(1)[0]

@@ -29,6 +29,7 @@ from osgp.transport import Driver, FrameDriver, open_udp, serve_pty, serve_tcp
 from .dumps import DumpedTables, read_dump
 from .framelog import FrameLog
 from .lines import Endpoint, endpoint
+from .lonip import LonIpPort
 from .serving.clock import WallClock
 from .serving.device import ServedMeter
 from .serving.profiles import ServedProfile
@@ -42,7 +43,7 @@ HEARTBEAT: Final = 60.0
 
 
 class ServeOptions(msgspec.Struct, frozen=True):
-    """Where to serve: `pty`, or `tcp://host:port`; `udp` is `host:port`. None: not at all."""
+    """Where to serve: `pty`, or `tcp://host:port`; `udp`, `lon_ip`: `host:port`. None: not at all."""
 
     optical: str | None = None
     mep: str | None = None
@@ -52,6 +53,7 @@ class ServeOptions(msgspec.Struct, frozen=True):
     log: Path | None = None
     tls_required: bool = False
     expose: bool = False
+    lon_ip: str | None = None
 
 
 class Serving:
@@ -70,7 +72,7 @@ async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving
 
     Raises UsageError (nothing asked for, not a loopback address), TransportError (port in use).
     """
-    if not (options.optical or options.mep or options.udp):
+    if not (options.optical or options.mep or options.udp or options.lon_ip):
         raise UsageError("say where to serve: --optical pty, --mep tcp://127.0.0.1:4096, …")
     serving = Serving()
     try:
@@ -101,6 +103,8 @@ class _Composition:
             await self._serve("mep", options.mep, self._mep(tables))
         if options.udp:
             await self._serve_udp(meter, options.udp)
+        if options.lon_ip:
+            await self._serve_lon_ip(meter, options.lon_ip)
 
     def _memory(self) -> Nvm | None:
         if self._options.memory is None:
@@ -165,6 +169,15 @@ class _Composition:
         await open_udp(driver, found.host, found.port)
         self._serving.stack.callback(driver.close)
         self._serving.addresses["udp"] = f"{found.host}:{driver.address[1]}"
+
+    async def _serve_lon_ip(self, meter: ServedMeter | None, place: str) -> None:
+        if meter is None:
+            raise UsageError("a dump has no power line: --lon-ip needs a profile")
+        found = self._checked(place if "://" in place else f"udp://{place}")
+        port = LonIpPort(meter, meter.meter.stack.config, found.host, found.port)
+        await port.open()
+        self._serving.stack.callback(port.close)
+        self._serving.addresses["lon-ip"] = f"{found.host}:{found.port}"
 
     def _later(self, close: Callable[[], Awaitable[None]]) -> None:
         self._serving.stack.push_async_callback(close)

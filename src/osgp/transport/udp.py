@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,7 +17,7 @@ Address = tuple[str, int]
 Pack = Callable[[Any], tuple[bytes, Address] | None]
 """A frame to send → payload and receiver; None drops it."""
 
-Unpack = Callable[[bytes, Address], bytes | None]
+Unpack = Callable[[bytes, Address], Any]
 """Payload and sender → the frame that arrived; None drops it."""
 
 
@@ -88,11 +90,17 @@ class FrameDriver(asyncio.DatagramProtocol):
 
 
 async def open_udp(driver: FrameDriver, host: str = "127.0.0.1", port: int = 0) -> None:
-    """Binds a socket for `driver` (port 0: any). Raises TransportError if it is in use."""
+    """Binds a socket for `driver` (port 0: any), whose multicast leaves by the interface of `host`.
+
+    Raises TransportError if the port is in use.
+    """
     try:
-        await asyncio.get_running_loop().create_datagram_endpoint(
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: driver, local_addr=(host, port)
         )
     except OSError as error:
         reason = f"cannot bind {host}:{port}: {error}"
         raise TransportError(reason, retryable=False) from error
+    with contextlib.suppress(OSError):
+        bound = transport.get_extra_info("socket")
+        bound.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
