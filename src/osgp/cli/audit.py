@@ -67,6 +67,12 @@ def fleet(
     master_file: Path | None = typer.Option(
         None, metavar="FILE", help="File with the key store's master key."
     ),
+    master_keyring: str | None = typer.Option(
+        None, metavar="NAME", help="The same in the system's keyring."
+    ),
+    master_program: str | None = typer.Option(
+        None, metavar="PROGRAM", help="The same held by a program."
+    ),
     json: bool = JSON,
 ) -> None:
     """List stored meters that run the old suite or have default, shared or worn keys.
@@ -80,7 +86,7 @@ def fleet(
     if keys is not None:
         from .keys import opened
 
-        held = opened(keys, master_file)
+        held = opened(keys, master_file, master_keyring, master_program)
     with open_store(store, create=False) as records:
         found = audit_store(records, held)
     if json:

@@ -1,8 +1,8 @@
-"""Where master keys come from, and keys on their way in and out of a key store.
+"""Keys on their way in and out of a key store.
 
-A master key, like every key, comes from a file, the environment or a prompt, never from the command
-line, where others see it. Entries of a store are called `<name>.<kind>`; for a device the name is
-its neuron id.
+A key comes from a file or a prompt, never from the command line, where others see it; who holds the
+master key is `osgp.run.keyholders`. Entries of a store are called `<name>.<kind>`; for a device the
+name is its neuron id.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import sys
 from collections.abc import Callable, Iterator
-from getpass import getpass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from osgp.errors import StoreError, UsageError
+from osgp.run.keyholders import Ask
 from osgp.run.reading.keyfiles import key_for
 from osgp.security.keys import Purpose, ReadKey, read_key
-from osgp.security.keystore import MASTER_SIZE, KeyStore, LocalWrapper, from_environment
+from osgp.security.keystore import MASTER_SIZE, KeyStore, Wrapper
 from osgp.security.secret import Secret
 
-VARIABLE: Final = "OSGP_MASTER_KEY"
 PURPOSES: Final = {
     "optical": Purpose.OPTICAL,
     "mep": Purpose.MEP,
@@ -36,8 +34,6 @@ PURPOSES: Final = {
 # Keys in hex digits are longer, but for one form: typed in a name's place they are refused, unseen.
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
-Ask = Callable[[str], str]
-
 
 class Entry(msgspec.Struct, frozen=True):
     """What may be shown of a stored key."""
@@ -47,43 +43,28 @@ class Entry(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def master_source(file: Path | None, ask: Ask | None = None) -> Callable[[], str]:
-    """A master key's source: the file if one is given, the environment, a prompt, in this order.
-
-    The source raises UsageError, which never shows the key. `ask` None: on the terminal, if any.
-    """
-    if file is not None:
-        return lambda: _first_line(file)
-    if VARIABLE in os.environ:
-        return from_environment(VARIABLE)
-    if ask is None and sys.stdin.isatty():
-        ask = getpass
-    if ask is None:
-        raise UsageError(f"the key store needs a master key: --master-file FILE, or {VARIABLE}")
-    prompt = ask
-    return lambda: prompt("master key (64 hex digits): ")
-
-
 def make_master(file: Path) -> None:
     """Draws a master key into a new file that only its owner may read. Raises UsageError."""
     write_private(file, secrets.token_hex(MASTER_SIZE))
 
 
-def create(path: Path, source: Callable[[], str]) -> KeyStore:
+def create(path: Path, holder: Wrapper) -> KeyStore:
     """A new, empty key store. Raises UsageError where there is something already."""
     if path.exists():
         raise UsageError(f"{path} exists already")
-    wrapper = LocalWrapper(source)
-    store = KeyStore(path, wrapper)
-    store.rewrap(wrapper)  # writes it, although there is no key in it yet
+    store = KeyStore(path, holder)
+    store.rewrap(holder)  # writes it, although there is no key in it yet
     return store
 
 
-def open_existing(path: Path, source: Callable[[], str]) -> KeyStore:
-    """A key store that exists. Raises UsageError, StoreError, SecurityError (other master key)."""
+def open_existing(path: Path, holder: Callable[[], Wrapper]) -> KeyStore:
+    """A key store that exists. Raises UsageError, StoreError, SecurityError (other master key).
+
+    `holder` is asked only then, so that nobody types a master key for nothing.
+    """
     if not path.exists():
         raise UsageError(f"there is no key store {path}: osgp keys init")
-    return KeyStore(path, LocalWrapper(source))
+    return KeyStore(path, holder())
 
 
 def add(
@@ -150,14 +131,3 @@ def _written(key: Secret, purpose: Purpose) -> str:
     digits = key.reveal().hex()
     bare = read_key(digits, purpose).secret == key
     return digits if bare else f"hex:{digits}"
-
-
-def _first_line(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
-    lines = content.splitlines()
-    if not lines or not lines[0].isascii():
-        raise UsageError(f"{file}: a master key's file holds one line of 64 hex digits")
-    return lines[0].decode("ascii")

@@ -1,9 +1,9 @@
 """Keys at rest: a file of wrapped keys (envelope encryption).
 
 Each key is encrypted under a data key of the file's own; the data key is wrapped by a `Wrapper`,
-who alone holds the master key.  `LocalWrapper` does it with a 32-byte master key from the
-environment, a prompt or a keyring; an HSM or a Vault does it by implementing the same two methods,
-and the master key never reaches this process.
+who alone holds the master key.  `LocalWrapper` does it with a 32-byte master key from a file, the
+environment, a prompt or a keyring; an HSM or a Vault does it by implementing the same two methods
+(`osgp.run.keyholders.ProgramWrapper`), and the master key never reaches this process.
 
 File (Source.PROJECT, version 1; JSON, nothing secret in clear)::
 
@@ -52,7 +52,7 @@ class LocalWrapper:
     name = "local"
 
     def __init__(self, source: Callable[[], str], entropy: Entropy = os.urandom) -> None:
-        self._box = _Box(_master(source()), entropy)
+        self._box = Box(_master(source()), entropy)
 
     def wrap(self, data_key: Secret) -> bytes:
         return self._box.close(_DATA_KEY, data_key)
@@ -81,7 +81,7 @@ class KeyStore(MutableMapping[str, Secret]):
         if image.wrapper != wrapper.name:
             raise StoreError(f"{path}: its master key is held by '{image.wrapper}'")
         self._image = image
-        self._box = _Box(wrapper.unwrap(image.data_key).reveal(), entropy)
+        self._box = Box(wrapper.unwrap(image.data_key).reveal(), entropy)
 
     def __getitem__(self, name: str) -> Secret:
         return self._box.open(name, self._image.keys[name])
@@ -145,7 +145,7 @@ class _Image(msgspec.Struct, frozen=True):
     keys: dict[str, bytes]
 
 
-class _Box:
+class Box:
     """AES-256-GCM under one key, entries bound to their names."""
 
     def __init__(self, key: bytes, entropy: Entropy) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from osgp.cli.main import app
 from osgp.errors import OsgpError
-from osgp.run import keyring
+from osgp.run import keyholders, keyring
 from osgp.security.keys import Purpose, read_key
 from osgp.security.keystore import KeyStore, LocalWrapper
 
@@ -178,17 +178,17 @@ def test_the_environment_and_the_prompt(
     imported(osgp, tmp_path, {})
     arguments = ("keys", "list", "--store", str(tmp_path / "keys.json"))
     assert osgp(*arguments).code == 2
-    monkeypatch.setenv(keyring.VARIABLE, MASTER)
+    monkeypatch.setenv(keyholders.VARIABLE, MASTER)
     assert osgp(*arguments).code == 0
-    monkeypatch.delenv(keyring.VARIABLE)
+    monkeypatch.delenv(keyholders.VARIABLE)
     asked: list[str] = []
 
     def ask(prompt: str) -> str:
         asked.append(prompt)
         return MASTER
 
-    source = keyring.master_source(None, ask)
-    assert len(keyring.open_existing(tmp_path / "keys.json", source)) == 0
+    held = keyholders.wrapper(ask=ask)
+    assert len(keyring.open_existing(tmp_path / "keys.json", lambda: held)) == 0
     assert asked == ["master key (64 hex digits): "]
 
 
