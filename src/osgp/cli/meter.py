@@ -31,6 +31,9 @@ def serve(
         None, metavar="PLACE", help="Optical port: pty, or tcp://127.0.0.1:PORT."
     ),
     mep: str | None = typer.Option(None, metavar="PLACE", help="MEP port, in the same way."),
+    mep2: str | None = typer.Option(
+        None, metavar="PLACE", help="The second MEP port (firmware 4.0 and later)."
+    ),
     udp: str | None = typer.Option(
         None, metavar="HOST:PORT", help="The power line: a frame for each datagram."
     ),
@@ -59,7 +62,7 @@ def serve(
 
     served = load_profile(profile)
     options = ServeOptions(
-        optical, mep, udp, from_dump, memory, log, tls_required, expose, lon_ip
+        optical, mep, mep2, udp, from_dump, memory, log, tls_required, expose, lon_ip
     )
     written = [] if keys is None else write_keys(served, keys)
     with contextlib.suppress(KeyboardInterrupt):

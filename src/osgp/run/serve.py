@@ -32,21 +32,28 @@ from .lines import Endpoint, endpoint
 from .lonip import LonIpPort
 from .serving.clock import WallClock
 from .serving.device import ServedMeter
+from .serving.mep import MepPortTables
 from .serving.profiles import ServedProfile
+from .serving.supply import SuppliedPort
 
 PTY: Final = "pty"
 OPTICAL_KEYS: Final = ("RK", "PK", "MK")
 MEP_KEYS: Final = ("MAK", "MBK")
-MEP_CELL: Final = "mep port"
+MEP_PORTS: Final = ("mep", "mep2")
+MEP_CELLS: Final = ("mep port", "mep port 2")
+TWO_PORTS: Final = (4, 0)
+"""Firmware from which meters have a second MEP port."""
+
 HEARTBEAT: Final = 60.0
 """Seconds between two moments at which the meter does what is due, asked or not."""
 
 
 class ServeOptions(msgspec.Struct, frozen=True):
-    """Where to serve: `pty`, or `tcp://host:port`; `udp`, `lon_ip`: `host:port`. None: not at all."""
+    """Where: `pty`, or `tcp://host:port`; `udp`, `lon_ip`: `host:port`. None: not at all."""
 
     optical: str | None = None
     mep: str | None = None
+    mep2: str | None = None
     udp: str | None = None
     dump: Path | None = None
     memory: Path | None = None
@@ -72,7 +79,7 @@ async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving
 
     Raises UsageError (nothing asked for, not a loopback address), TransportError (port in use).
     """
-    if not (options.optical or options.mep or options.udp or options.lon_ip):
+    if not (options.optical or options.mep or options.mep2 or options.udp or options.lon_ip):
         raise UsageError("say where to serve: --optical pty, --mep tcp://127.0.0.1:4096, …")
     serving = Serving()
     try:
@@ -98,9 +105,10 @@ class _Composition:
             self._beat(meter)
         tables: Tables = meter or DumpedTables(read_dump(options.dump or Path()), self._clock)
         if options.optical:
-            await self._serve("optical", options.optical, self._optical(tables))
-        if options.mep:
-            await self._serve("mep", options.mep, self._mep(tables))
+            await self._serve("optical", options.optical, meter, lambda: self._optical(tables))
+        for port, place in enumerate((options.mep, options.mep2), 1):
+            if place:
+                await self._serve_mep(port, place, tables, meter)
         if options.udp:
             await self._serve_udp(meter, options.udp)
         if options.lon_ip:
@@ -125,26 +133,39 @@ class _Composition:
         keys: dict[str, KeyLike] = {**self._profile.of(*OPTICAL_KEYS)}
         return OpticalServer(tables, keys, line=UNLIMITED, denial=DenialOfService())
 
-    def _mep(self, tables: Tables) -> MepServer:
+    async def _serve_mep(
+        self, port: int, place: str, tables: Tables, meter: ServedMeter | None
+    ) -> None:
+        if port > 1 and meter is not None and self._profile.meter.set_up.firmware < TWO_PORTS:
+            raise UsageError("a second MEP port needs firmware 4.0 or later")
+        name, number = MEP_PORTS[port - 1], MepNumber(self._nvm, MEP_CELLS[port - 1])
+        seen = tables if meter is None else MepPortTables(meter, meter.mep, port)
+        if meter is not None:
+            meter.mep.numbers.append(lambda: number.last)
+        await self._serve(name, place, meter, lambda: number.follow(self._mep(seen, number)))
+
+    def _mep(self, tables: Tables, number: MepNumber) -> MepServer:
         keys: dict[str, KeyLike] = {**self._profile.of(*MEP_KEYS)}
-        nvm = self._nvm
         return MepServer(
             tables,
             keys,
-            restore=None if nvm is None else nvm.get(MEP_CELL),
-            persist=None if nvm is None else _keeping(nvm),
+            restore=number.kept,
+            persist=number.keep,
             engine=_engines(keys, required=self._options.tls_required),
             tls_required=self._options.tls_required,
             line=UNLIMITED,
             timing=UNHURRIED,
         )
 
-    async def _serve(self, name: str, place: str, machine: Any) -> None:
+    async def _serve(
+        self, name: str, place: str, meter: ServedMeter | None, make: Callable[[], Any]
+    ) -> None:
         tap = None
         if self._options.log is not None:
             log = FrameLog(self._options.log, name)
             self._serving.stack.callback(log.close)
             tap = log.tap
+        machine = make() if meter is None else SuppliedPort(make, meter.powered)
         driver = Driver(machine, tap=tap)
         self._later(driver.aclose)
         if place == PTY:
@@ -197,13 +218,29 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _keeping(nvm: Nvm) -> Callable[[bytes], None]:
-    def keep(state: bytes) -> None:
-        nvm.put(MEP_CELL, state)
-        nvm.commit()
-        nvm.sync()
+class MepNumber:
+    """The sequence number of one MEP port, across sessions and losses of supply."""
 
-    return keep
+    def __init__(self, nvm: Nvm | None, cell: str) -> None:
+        self._nvm, self._cell = nvm, cell
+        self.kept = None if nvm is None else nvm.get(cell)
+        self._server: MepServer | None = None
+
+    @property
+    def last(self) -> int:
+        """The number last accepted."""
+        return 0 if self._server is None else self._server.sequence
+
+    def follow(self, server: MepServer) -> MepServer:
+        self._server = server
+        return server
+
+    def keep(self, state: bytes) -> None:
+        self.kept = state
+        if self._nvm is not None:
+            self._nvm.put(self._cell, state)
+            self._nvm.commit()
+            self._nvm.sync()
 
 
 def _engines(keys: dict[str, KeyLike], *, required: bool) -> Callable[[], TlsEngine] | None:

@@ -14,6 +14,7 @@ import msgspec
 from osgp.errors import (
     DecodeError,
     InsufficientSecurityClearance,
+    OperationNotPossible,
     ProcedureError,
     ProcedureNotFinished,
     RemoteProtocolError,
@@ -67,12 +68,30 @@ def call(
         sequence_number=sequence,
         parameters=type(parameters).bind(dims).encode(parameters),
     )
-    image = ProcedureInitiate.bind().encode(request)
-    yield from client.write_whole(ProcedureInitiate.info.number, image)
+    request = yield from _initiate(client, request, answers)
     response = yield from _response(client, request, answers)
     if response.result_code:
         raise ProcedureError.from_result(response.result_code, info.name)
     return response.response_data
+
+
+def _initiate(
+    client: TableClient, request: ProcedureInitiate, answers: Answers
+) -> Exchange[ProcedureInitiate]:
+    """Writes BT07; what was written.
+
+    The device refuses the number of the last call, which was perhaps answered elsewhere: where few
+    numbers are to be had, another one is tried. What was refused was not executed.
+    """
+    layout, table = ProcedureInitiate.bind(), ProcedureInitiate.info.number
+    try:
+        yield from client.write_whole(table, layout.encode(request))
+    except OperationNotPossible:
+        if answers == ORDINARY:
+            raise
+        request = request.with_(sequence_number=_following(request.sequence_number, answers))
+        yield from client.write_whole(table, layout.encode(request))
+    return request
 
 
 def answered_in(reader: DeviceReader) -> Exchange[Answers]:
@@ -100,8 +119,11 @@ def next_number(client: TableClient, answers: Answers) -> Exchange[int]:
         last = ProcedureResponse.bind().decode(data).sequence_number
     except DecodeError:
         last = answers.numbers[-1]
-    following = last + 1
-    return following if following in answers.numbers else answers.numbers[0]
+    return _following(last, answers)
+
+
+def _following(last: int, answers: Answers) -> int:
+    return last + 1 if last + 1 in answers.numbers else answers.numbers[0]
 
 
 def _response(

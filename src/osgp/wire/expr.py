@@ -144,7 +144,7 @@ class Const(Expr):
 class Ref(Expr):
     """A field of another table, by table name and path; no import of that table needed.
 
-    `default` stands in where the table has not been read.
+    `default` stands in where the table has not been read, or this firmware's lacks the field.
     """
 
     __slots__ = ("_default", "_path", "_table")
@@ -174,6 +174,8 @@ class Ref(Expr):
         except DimensionError:
             if self._default is None:
                 raise
+            value = self._default
+        if value is None:
             value = self._default
         if not isinstance(value, int):
             raise DimensionError(f"{self} is {value!r}, not a number")

@@ -102,8 +102,8 @@ def test_fields_by_any_name(text: str) -> None:
 def test_a_table_the_meter_lacks_is_named() -> None:
     async def work() -> None:
         async with served(virtual()) as bench:
-            with pytest.raises(UsageError, match="no ET50"):
-                await bench.ask(lambda reader: read_wanted(reader, [wanted("ET50.30")]))
+            with pytest.raises(UsageError, match="no ET12"):
+                await bench.ask(lambda reader: read_wanted(reader, [wanted("ET12.30")]))
 
     run(work)
 

@@ -9,6 +9,7 @@ from osgp.lon import OutFrame
 from osgp.meter import MemoryNvm, Nvm, VirtualMeter
 
 from .clock import WallClock
+from .mep import MepSpace
 from .profiles import ServedProfile
 
 
@@ -28,14 +29,20 @@ class ServedMeter:
             began - profile.history,
         )
         self.meter.handle_timer(began)
+        self.mep = MepSpace(self.meter)
+
+    def powered(self, now: float) -> bool:
+        """Whether the supply is there: without it no port answers."""
+        self.meter.handle_timer(self.clock.unix(now))
+        return self.meter.powered
 
     def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
         self.meter.handle_timer(self.clock.unix(now))
-        return self.meter.tables.read(table, offset, count, key, self.clock.unix(now))
+        return self.mep.read(table, offset, count, key, self.clock.unix(now))
 
     def write(self, table: int, offset: int | None, data: bytes, key: str, now: float) -> None:
         self.meter.handle_timer(self.clock.unix(now))
-        self.meter.tables.write(table, offset, data, key, self.clock.unix(now))
+        self.mep.write(table, offset, data, key, self.clock.unix(now))
         self.meter.nvm.commit()
         self.meter.nvm.sync()
 

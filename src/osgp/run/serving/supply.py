@@ -1,0 +1,56 @@
+"""A meter's ports live on its supply: without mains the optical head and the MEP port are dead.
+
+UP --supply lost--> DOWN, where bytes come to nothing; DOWN --supply back--> UP with a port that
+begins anew: whatever session there was is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Port(Protocol):
+    """The meter's side of a port."""
+
+    def receive(self, data: bytes, now: float) -> None: ...
+    def data_to_send(self, now: float) -> bytes: ...
+    def next_timer(self) -> float | None: ...
+    def handle_timer(self, now: float) -> None: ...
+    def next_event(self) -> Any: ...
+
+
+class SuppliedPort:
+    """A port from `make`, as long as `powered`, asked at each moment, says so."""
+
+    def __init__(self, make: Callable[[], Port], powered: Callable[[float], bool]) -> None:
+        self._make, self._powered = make, powered
+        self._port: Port | None = None
+
+    def receive(self, data: bytes, now: float) -> None:
+        if (port := self._alive(now)) is not None:
+            port.receive(data, now)
+
+    def data_to_send(self, now: float) -> bytes:
+        port = self._alive(now)
+        return b"" if port is None else port.data_to_send(now)
+
+    def next_timer(self) -> float | None:
+        return None if self._port is None else self._port.next_timer()
+
+    def handle_timer(self, now: float) -> None:
+        if (port := self._alive(now)) is not None:
+            port.handle_timer(now)
+
+    def next_event(self) -> Any:
+        return None if self._port is None else self._port.next_event()
+
+    def _alive(self, now: float) -> Port | None:
+        if not self._powered(now):
+            self._port = None
+        elif self._port is None:
+            self._port = self._make()
+        return self._port
+
+
+__all__ = ["SuppliedPort"]
