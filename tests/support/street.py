@@ -6,7 +6,7 @@ The wire is perfect unless `fate` says otherwise. Everything that happens goes t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Protocol
 
 from osgp.concentrator.core import Concentrator
@@ -16,6 +16,7 @@ from osgp.errors import StoreError, UsageError
 from osgp.lon import NodeConfig, OutFrame
 from osgp.meter import DataSet, MemoryNvm, MeterProfile, SetUp, VirtualMeter
 from osgp.meter.measuring import Traits
+from osgp.security.aes_device import DEFAULT_LIMITS, Limits
 from osgp.security.secret import Secret
 
 START = 1_780_012_800.0
@@ -73,11 +74,18 @@ class Keys:
 
     def __init__(self, count: int) -> None:
         self.known = {neuron(n): omak(n) for n in range(count)}
+        self.able: set[bytes] = set()
 
     def omak(self, neuron_id: bytes) -> Secret:
         if neuron_id not in self.known:
             raise UsageError(f"no key for {neuron_id.hex()}")
         return self.known[neuron_id]
+
+    def long_term(self, neuron_id: bytes, version: int) -> Secret:
+        """Of the devices that are `able` to speak the new suite."""
+        if neuron_id not in self.able:
+            raise UsageError(f"no AES key for {neuron_id.hex()}")
+        return psk(neuron_id[5], version)
 
 
 def neuron(number: int) -> bytes:
@@ -88,36 +96,84 @@ def omak(number: int) -> Secret:
     return Secret(bytes([number & 255]) * 12)
 
 
-def meter(number: int, now: float = START) -> VirtualMeter:
+def psk(number: int, version: int = 0) -> Secret:
+    return Secret(bytes([number & 255, version]) * 8)
+
+
+def meter(
+    number: int,
+    now: float = START,
+    *,
+    aes: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    nvm: MemoryNvm | None = None,
+    clock_error: float = 0.0,
+) -> VirtualMeter:
     """Three blocks of hours and ten log entries, so that little is to be read."""
     set_up = SetUp(data_sets=(DataSet(interval=60, blocks=3),), log_entries=10)
     traits = Traits(annual_energy=4000.0)
     profile = MeterProfile(
-        neuron_id=neuron(number), omak=omak(number), seed=number, traits=traits, set_up=set_up
+        neuron_id=neuron(number),
+        omak=omak(number),
+        seed=number,
+        traits=traits,
+        set_up=set_up,
+        factory_key=psk(number) if aes else None,
+        security=limits,
+        clock_error=clock_error,
     )
-    return VirtualMeter(profile, MemoryNvm(), random.Random(number), now)
+    return VirtualMeter(profile, nvm or MemoryNvm(), random.Random(number), now)
 
 
-def concentrator(sink: MemorySink, keys: Keys, plan: Plan, seed: int = 1) -> Concentrator:
+class MemoryVault:
+    """Keeps records; `cut`: called with each one before it is there."""
+
+    def __init__(self) -> None:
+        self.records: dict[bytes, bytes] = {}
+        self.saves = 0
+        self.cut: Callable[[int], None] = lambda number: None
+
+    def get(self, neuron_id: bytes) -> bytes | None:
+        return self.records.get(neuron_id)
+
+    def put(self, neuron_id: bytes, record: bytes) -> None:
+        self.cut(self.saves)
+        self.saves += 1
+        self.records[neuron_id] = record
+
+
+def concentrator(
+    sink: MemorySink, keys: Keys, plan: Plan, vault: MemoryVault, seed: int = 1
+) -> Concentrator:
     config = NodeConfig(b"\xcc" * 6, program_id=b"CONCENTR")
-    return Concentrator(plan, sink, keys, config, random.Random(seed))
+    return Concentrator(plan, sink, keys, config, random.Random(seed), vault=vault)
 
 
 class Street:
-    """`meters` devices; `run` lets time pass."""
+    """`meters` devices; `run` lets time pass. `aes`: the numbers of those with both suites."""
 
-    def __init__(self, meters: int, plan: Plan | None = None, fate: Fate | None = None) -> None:
+    def __init__(
+        self,
+        meters: int,
+        plan: Plan | None = None,
+        fate: Fate | None = None,
+        *,
+        aes: Container[int] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.now, self.log = START, list[tuple[str, Any]]()
         self.plan = plan or Plan()
         self.sink, self.keys = MemorySink(self.log), Keys(meters)
-        self.meters = [meter(n) for n in range(meters)]
+        self.vault = MemoryVault()
+        self.meters = [meter(n, aes=n in aes, limits=limits) for n in range(meters)]
+        self.keys.able = {neuron(n) for n in range(meters) if n in aes}
         self.fate: Fate = fate or (lambda street, sender, receiver, frame: [frame])
         self.rng = random.Random(5)
         self.restart()
 
     def restart(self) -> None:
         """The concentrator starts again, from what is stored."""
-        self.concentrator = concentrator(self.sink, self.keys, self.plan)
+        self.concentrator = concentrator(self.sink, self.keys, self.plan, self.vault)
         self._spinning = 0
 
     @property

@@ -29,6 +29,7 @@ KEYS = {
     "airtime_seconds",
     "retries",
     "wall_seconds",
+    "suites",
 }
 SMALL = ("up", "--once", "--json", "--days", "0.25", "--seed", "7")
 

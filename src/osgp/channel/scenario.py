@@ -8,6 +8,9 @@
     [noise]                     # fields of NoiseSettings
     [line]                      # fields of LineSettings
 
+and in front of the tables, if meters are to know OSGP-AES-128-PSK, `suite = "aes"`, or mixed, or
+migrate (see `osgp up --suite`).
+
 The format is the project's own (Source.PROJECT).  Files that come with the package are known by
 name: `names()`.
 """
@@ -35,13 +38,14 @@ _MOST_BYTES = 4_000_000
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything about the line, nothing about who talks on it."""
+    """Everything about the line, and of who talks on it no more than which suite he knows."""
 
     description: str = ""
     band: Literal["A", "C"] = "A"
     layout: Layout = Street()
     noise: NoiseSettings = NoiseSettings()
     line: LineSettings = LineSettings()
+    suite: Literal["oma", "aes", "mixed", "migrate"] | None = None
 
     def feeder(self, rng: Random, meters: int | None = None) -> Feeder:
         """The feeder, with `meters` instead of the file's number. Raises UsageError."""

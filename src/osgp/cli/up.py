@@ -21,6 +21,10 @@ def up(
     days: float = typer.Option(1.0, min=0.05, max=366, help="Simulated days to cover."),
     seed: int | None = typer.Option(None, min=0, help="Makes a run repeatable; 1 in a new store."),
     scenario: str | None = typer.Option(None, help="The line: a scenario's name or a TOML file."),
+    suite: str | None = typer.Option(
+        None,
+        help="What meters speak: oma, aes, mixed, or migrate (oma, then aes); oma if new.",
+    ),
     store: str = typer.Option("sqlite:///osgp.db", help="Where to keep what is read."),
     memory: Path | None = typer.Option(
         None, help="File with the meters' memories; beside an SQLite store if not given."
@@ -43,7 +47,7 @@ def up(
     from osgp.run.commands import once_as_json, watched
     from osgp.run.up import UpOptions
 
-    options = UpOptions(store, memory, meters, seed, scenario, days, capture)
+    options = UpOptions(store, memory, meters, seed, scenario, days, capture, suite)
     if json:
         summary = once_as_json(options)
         typer.echo(msgspec.json.encode(summary).decode())

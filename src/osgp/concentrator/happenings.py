@@ -29,6 +29,22 @@ class Commissioned(msgspec.Struct, frozen=True):
     address: SubnetNode
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """A newly commissioned device is set up: its clock was `clock_error` s off, None: unknown."""
+
+    at: float
+    neuron_id: bytes
+    clock_error: float | None
+    problems: tuple[str, ...] = ()
+
+
+class Secured(msgspec.Struct, frozen=True):
+    """From now on the device is read in OSGP-AES-128-PSK only."""
+
+    at: float
+    neuron_id: bytes
+
+
 class Visited(msgspec.Struct, frozen=True):
     at: float
     neuron_id: bytes
@@ -63,4 +79,15 @@ class Removed(msgspec.Struct, frozen=True):
     neuron_id: bytes
 
 
-Notice = QueryDone | Discovered | Commissioned | Visited | Failed | Searched | DuplicateId | Removed
+Notice = (
+    QueryDone
+    | Discovered
+    | Commissioned
+    | Checked
+    | Secured
+    | Visited
+    | Failed
+    | Searched
+    | DuplicateId
+    | Removed
+)

@@ -66,15 +66,15 @@ class KnownDevice:
         """The next visit starts afresh: dimensions are read again."""
         self._reader = self._client = None
 
-    def visit(self, key: KeyLike, sink: Sink, clock: Clock) -> Visit:
+    def visit(self, client: FieldClient, clock: Clock) -> Visit:
         """A visit that begins where the last one stopped."""
-        first = self._reader is None
-        if self._reader is None:
-            self._reader = DeviceReader(self.client(key, sink))
+        first = self._reader is None or self._reader.client is not client
+        if self._reader is None or first:
+            self._reader = DeviceReader(client)
         return Visit(self.device.neuron_id, self._reader, self.cursor, clock, identify=first)
 
     def client(self, key: KeyLike, sink: Sink) -> FieldClient:
-        """The device's session, begun if there is none."""
+        """The device's session in the old suite, begun if there is none."""
         if self._client is None:
             scope = PlcScope(self.device.subnet, self.device.node)
             stored = self.device.sequence.to_bytes(4, "big") if self.device.sequence else None

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
+
+from osgp.security.aes_client import VALIDITY_DAYS
+from osgp.security.guard import MAX_USES
+
+
+class Suite(StrEnum):
+    """Which security suite devices are to speak (see `osgp.concentrator.suites`)."""
+
+    OMA = "oma"
+    """The old one, but for those that speak the new one already."""
+    AES = "aes"
+    """OSGP-AES-128-PSK, wherever the device's factory key is known."""
+    MIGRATE = "migrate"
+    """As AES, but devices are read in the old suite first."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -20,6 +36,9 @@ class Plan(msgspec.Struct, frozen=True):
     longer than any concentrator leaves it alone, so two visits and a little.
     `frame_time`: what a long frame takes with access to the medium; `hop_retry`: further tries on
     one link of a chain.
+    `key_uses`, `key_validity_days`: a short-term key is renewed at 80 % of the first, or after the
+    second. `handshakes_a_day`: begun with one device.
+    `clock_tolerance`: a newly commissioned device's clock is set if it is off by more.
     """
 
     domain: bytes = b"\x4f\x53\x47"
@@ -42,6 +61,11 @@ class Plan(msgspec.Struct, frozen=True):
     adopt_after: float = 50 * 3600.0
     frame_time: float = 0.25
     hop_retry: int = 5
+    suite: Suite = Suite.OMA
+    key_uses: int = MAX_USES
+    key_validity_days: int = VALIDITY_DAYS
+    handshakes_a_day: int = 30
+    clock_tolerance: float = 60.0
 
     @property
     def idle_minutes(self) -> int:

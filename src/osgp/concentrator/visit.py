@@ -44,7 +44,7 @@ class Visit:
         identify: bool,
     ) -> None:
         self._neuron_id, self._reader, self._clock = neuron_id, reader, clock
-        self._cursor, self._identify = cursor, identify
+        self._cursor, self.identify = cursor, identify
         self._images: list[TableImage] = []
         self._registers: list[RegisterValue] = []
         self._profile: ProfileReading | None = None
@@ -53,14 +53,14 @@ class Visit:
 
     def gather(self) -> Exchange[Reading]:
         """Everything that is new. Raises what `DeviceReader.table` raises."""
-        if self._identify:
+        if self.identify:
             for name in IDENTITY:
                 yield from self._reader.table(name)
         for name in REGISTERS:
             yield from self._read_registers(name)
         self._profile = yield from new_intervals(self._reader, self._cursor, self._clock)
         self._events = yield from new_events(self._reader, self._cursor.event_sequence)
-        return self._reading()
+        return self.reading()
 
     def acknowledge(self) -> Exchange[None]:
         """Tells the device what is stored. Raises ProcedureError and what `gather` raises."""
@@ -89,7 +89,13 @@ class Visit:
             if isinstance(value, int)
         )
 
-    def _reading(self) -> Reading:
+    @property
+    def reader(self) -> DeviceReader:
+        """For what else is looked at; its images belong to the reading."""
+        return self._reader
+
+    def reading(self) -> Reading:
+        """What was read so far."""
         profile = self._profile
         events = tuple(self._events)
         cursor = profile.cursor if profile else self._cursor

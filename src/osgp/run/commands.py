@@ -16,7 +16,8 @@ from osgp.meter.nvm import FileStore
 from .capture import Capture
 from .progress import Progress
 from .report import show
-from .up import Run, Summary, UpOptions, Window, check_pair, memory_path, plan_window
+from .suites import knows, open_vault
+from .up import Run, Summary, UpOptions, Window, check_pair, keys_path, memory_path, plan_window
 
 FOLLOWING_DAYS = 1.0
 
@@ -63,14 +64,18 @@ def _run(
     speed: float | None = None,
 ) -> tuple[Window, Summary]:
     window = plan_window(options, store)
+    keys = keys_path(_sqlite_path(options.store))
+    vault = open_vault(keys, knows(window.suite), begun=bool(store.runs()))
     memory = FileStore(path)
     try:
-        run = Run(store, memory, window)
+        run = Run(store, memory, window, vault)
         run.world.medium.tap = None if capture is None else capture.tap
         with Progress(run, console, quiet=quiet, speed=speed) as progress:
             return window, run.go(progress)
     finally:
         memory.close()
+        if vault is not None:
+            vault.close()
 
 
 def _go_on(

@@ -51,6 +51,7 @@ def figures(summary: Summary, window: Window) -> Table:
         "found / commissioned / read": (
             f"{summary.discovered} / {summary.commissioned} / {summary.read}"
         ),
+        "read in OMAK / AES": f"{summary.suites['oma']} / {summary.suites['aes']}",
         "intervals expected": f"{summary.intervals_expected:,}",
         "intervals stored": f"{summary.intervals_stored:,}",
         "intervals missing": f"{summary.intervals_missing:,}",

@@ -20,6 +20,7 @@ import msgspec
 from osgp.channel import scenario as scenarios
 from osgp.concentrator.happenings import Notice, Visited
 from osgp.concentrator.plan import Plan
+from osgp.concentrator.vault import Vault
 from osgp.errors import StoreError, UsageError
 from osgp.headend.store import Store
 from osgp.meter.identity import neighbourhood
@@ -27,6 +28,7 @@ from osgp.meter.nvm import FileStore
 from osgp.security.secret import Secret
 from osgp.topology import Life
 
+from .suites import Knows, equipped, knows, spoken
 from .world import MasterKey, Watcher, World, time_of
 
 BEGINNING = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
@@ -60,6 +62,7 @@ class UpOptions(msgspec.Struct, frozen=True):
     scenario: str | None = None
     days: float = 1.0
     capture: Path | None = None
+    suite: str | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -70,6 +73,7 @@ class Window(msgspec.Struct, frozen=True):
     scenario: str
     begin: float
     end: float
+    suite: str = Knows.OMA.value
 
     @property
     def intervals(self) -> int:
@@ -91,6 +95,7 @@ class Summary(msgspec.Struct, frozen=True):
     airtime_seconds: float
     retries: int
     wall_seconds: float
+    suites: dict[str, int]
 
     @property
     def complete(self) -> bool:
@@ -100,10 +105,12 @@ class Summary(msgspec.Struct, frozen=True):
 class Run:
     """One window from begin to summary."""
 
-    def __init__(self, store: Store, memory: FileStore, window: Window) -> None:
+    def __init__(
+        self, store: Store, memory: FileStore, window: Window, vault: Vault | None = None
+    ) -> None:
         self.window, self._store = window, store
-        keys = MasterKey(Secret(DEMO_MASTER))
-        profiles = neighbourhood(window.meters, window.seed, keys.omak)
+        keys, suite = MasterKey(Secret(DEMO_MASTER)), knows(window.suite)
+        profiles = equipped(neighbourhood(window.meters, window.seed, keys.omak), suite, keys)
         seen = [device.last_contact or 0.0 for device in store.devices()]
         now = max([time_of(memory) or window.begin, *seen])
         self.world = World(
@@ -114,7 +121,8 @@ class Run:
             keys,
             seed=_mixed(window.seed, now),
             now=now,
-            plan=Plan(ranges=max(4, window.meters // EXPECTED_ANSWERS)),
+            plan=Plan(ranges=max(4, window.meters // EXPECTED_ANSWERS), suite=suite.plan),
+            vault=vault,
         )
         self._began_at, self._wall = now, time.monotonic()
         self._late: set[bytes] = set()
@@ -146,6 +154,7 @@ class Run:
             airtime_seconds=round(self.world.medium.counts.airtime, 3),
             retries=self.world.concentrator.stack.statistics.retries,
             wall_seconds=round(time.monotonic() - self._wall, 3),
+            suites=spoken(self.world.concentrators),
         )
 
     def _close(self, watcher: Watcher) -> None:
@@ -196,18 +205,26 @@ def plan_window(options: UpOptions, store: Store) -> Window:
     if not runs:
         if store.devices():
             raise UsageError("the store holds devices of no simulated neighbourhood; use another")
-        return Window(
-            options.meters or 50,
-            1 if options.seed is None else options.seed,
-            options.scenario or scenarios.DEFAULT,
-            BEGINNING,
-            BEGINNING + options.days * DAY,
-        )
+        return _first_window(options)
     last = _window_of(runs[-1].meta)
     _check_same_world(options, last)
     if runs[-1].summary is None:
         return last
     return msgspec.structs.replace(last, begin=last.end, end=last.end + options.days * DAY)
+
+
+def _first_window(options: UpOptions) -> Window:
+    """Where the user does not say what meters know, the scenario does."""
+    scenario = options.scenario or scenarios.DEFAULT
+    suite = options.suite or scenarios.load(scenario).suite or Knows.OMA.value
+    return Window(
+        options.meters or 50,
+        1 if options.seed is None else options.seed,
+        scenario,
+        BEGINNING,
+        BEGINNING + options.days * DAY,
+        knows(suite).value,
+    )
 
 
 def memory_path(options: UpOptions, store_path: Path | None) -> Path:
@@ -217,6 +234,13 @@ def memory_path(options: UpOptions, store_path: Path | None) -> Path:
     if store_path is None:
         return Path("osgp-meters.db")
     return store_path.with_suffix(".meters" + (store_path.suffix or ".db"))
+
+
+def keys_path(store_path: Path | None) -> Path:
+    """Where the concentrators keep device keys: beside an SQLite store."""
+    if store_path is None:
+        return Path("osgp-keys.db")
+    return store_path.with_suffix(".keys" + (store_path.suffix or ".db"))
 
 
 def check_pair(store: Store, path: Path) -> None:
@@ -235,8 +259,8 @@ def _window_of(meta: dict[str, Any]) -> Window:
 
 
 def _check_same_world(options: UpOptions, last: Window) -> None:
-    asked = {"meters": options.meters, "seed": options.seed, "scenario": options.scenario}
-    for name, value in asked.items():
+    for name in ("meters", "seed", "scenario", "suite"):
+        value = getattr(options, name)
         stored = getattr(last, name)
         if value is not None and value != stored:
             raise UsageError(f"this store's neighbourhood has {name} {stored}, not {value}")

@@ -18,12 +18,14 @@ from osgp.channel.scenario import Scenario
 from osgp.concentrator.core import Concentrator
 from osgp.concentrator.happenings import Notice
 from osgp.concentrator.plan import Plan
+from osgp.concentrator.vault import Vault
+from osgp.errors import UsageError
 from osgp.lon import destination_key
 from osgp.lon.config import NodeConfig
 from osgp.meter.device import VirtualMeter
 from osgp.meter.identity import MeterProfile
 from osgp.meter.nvm import FileStore
-from osgp.security.keys import device_omak
+from osgp.security.keys import device_omak, device_psk
 from osgp.security.secret import Secret
 
 from .territory import Keeper, Registry, Territory
@@ -35,13 +37,22 @@ _NOW = "now"
 
 
 class MasterKey:
-    """The utility's keys, each derived from one master key and the device's neuron id."""
+    """The utility's keys, each derived from one master key and the device's neuron id.
 
-    def __init__(self, master: Secret) -> None:
-        self._master = master
+    `able`: the devices that know OSGP-AES-128-PSK, whose factory key the utility was given too.
+    """
+
+    def __init__(self, master: Secret, able: frozenset[bytes] = frozenset()) -> None:
+        self._master, self.able = master, able
 
     def omak(self, neuron_id: bytes) -> Secret:
         return device_omak(self._master, neuron_id)
+
+    def long_term(self, neuron_id: bytes, version: int) -> Secret:
+        """Raises UsageError for a device that is not `able`."""
+        if neuron_id not in self.able:
+            raise UsageError(f"there is no AES key for {neuron_id.hex()}")
+        return device_psk(self._master, neuron_id, version)
 
 
 class Watcher(Protocol):
@@ -67,11 +78,12 @@ class World:
         seed: int,
         now: float,
         plan: Plan | None = None,
+        vault: Vault | None = None,
     ) -> None:
         rng = Random(seed)
         self.scheduler = Scheduler(now)
         self._memory, self._keeper, self._keys = memory, keeper, keys
-        self._plan = plan or Plan()
+        self._plan, self._vault = plan or Plan(), vault
         self.medium: Medium = scenario.medium(
             self.scheduler, Random(rng.getrandbits(64)), destination_key, meters=len(profiles)
         )
@@ -113,7 +125,9 @@ class World:
         territory = Territory(self._keeper, self._registry, lost)
         config = NodeConfig(concentrator_neuron(number), CONCENTRATOR_PROGRAM)
         plan = plan_of(self._plan, number)
-        return Concentrator(plan, territory, self._keys, config, rng, memory=territory)
+        return Concentrator(
+            plan, territory, self._keys, config, rng, memory=territory, vault=self._vault
+        )
 
     def _attach(self, concentrator: Concentrator, number: int) -> Station:
         site = self.medium.feeder.with_role("concentrator")[number]

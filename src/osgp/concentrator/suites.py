@@ -1,0 +1,207 @@
+"""Which suite each device speaks, and the way from the old one to the new (F.7.5, F.10.3).
+
+| record in the vault | requests go by |
+|---|---|
+| none | OMAK |
+| not bound | AES if that works now; OMAK otherwise, until mode 2 (ET04.127) is confirmed |
+| bound | AES, whatever happens: there is no way back by itself |
+
+A device whose factory key the utility has gets a record when the plan says so: `Suite.AES` from
+the beginning, then it is bound at once and nothing is ever said to it in the old suite; a device
+that has been read before, under `Suite.AES` or `Suite.MIGRATE`, unbound. The record says from the
+beginning all that is wanted: the utility's long-term key of version 1, and mode 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from osgp.errors import (
+    LocalProtocolError,
+    OsgpError,
+    SecurityError,
+    ServiceError,
+    StoreError,
+    TransportError,
+)
+from osgp.security.aes import Entropy
+from osgp.security.aes_client import AesClient, ClientState
+from osgp.security.handshake import FACTORY, LongTermKey
+from osgp.security.profile import Mode
+from osgp.security.secret import key_bytes
+from osgp.session import Exchange
+from osgp.topology import FieldClient, Life
+
+from .conversation import Clock
+from .happenings import Notice, Secured
+from .known import KnownDevice
+from .plan import Plan, Suite
+from .secure import SecureSession
+from .sink import Sink
+from .vault import Kept, KeySource, Vault, erased, kept_of, refilled
+from .work import log
+
+FIRST: Final = 1
+"""Version of the first key that the utility gives."""
+MIGRATION_HANDSHAKES: Final = 6
+"""Of one day, after which a device that does not come over is read in the old suite until the
+next; coming over takes two."""
+_READ_BEFORE: Final = (Life.OPERATING, Life.LOST, Life.REFUSED)
+
+
+class Speaks(StrEnum):
+    """The suite that a device is read in."""
+
+    OMA = "oma"
+    AES = "aes"
+
+
+class Suites:
+    """The sessions of one concentrator's devices; `own_id` is its id (6 bytes)."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        sink: Sink,
+        keys: KeySource,
+        vault: Vault,
+        clock: Clock,
+        own_id: bytes,
+        entropy: Entropy,
+        tell: Callable[[Notice], None],
+    ) -> None:
+        self._plan, self._sink, self._keys, self._vault = plan, sink, keys, vault
+        self._clock, self._own_id, self._entropy = clock, own_id, entropy
+        self._tell = tell
+        self._sessions: dict[bytes, SecureSession] = {}
+
+    def speaks(self, known: KnownDevice) -> Speaks:
+        """The suite that the device is read in from now on. Raises StoreError, DecodeError."""
+        session = self.session(known)
+        return Speaks.AES if session is not None and session.bound else Speaks.OMA
+
+    def check(self, known: KnownDevice) -> None:
+        """Raises OsgpError where there is no key for the device."""
+        if self._begun(known) is None:
+            self._keys.omak(known.device.neuron_id)
+
+    def client(self, known: KnownDevice) -> Exchange[FieldClient]:
+        """The client by which the device is to be asked now, ready for that.
+
+        Raises OsgpError where there is no key, else as `SecureSession.ready`.
+        """
+        session = self._begun(known)
+        if session is None:
+            return self._old(known)
+        if session.bound:
+            yield from session.ready(self._clock.now)
+            return session.client
+        return (yield from self._coming_over(known, session))
+
+    def session(self, known: KnownDevice) -> SecureSession | None:
+        """Its session in the new suite, if it has one. Raises StoreError, OsgpError."""
+        neuron_id = known.device.neuron_id
+        if neuron_id not in self._sessions:
+            record = self._vault.get(neuron_id)
+            if record is None:
+                return None
+            self._open(neuron_id, refilled(kept_of(record), self._keys))
+        return self._sessions[neuron_id]
+
+    def renew(self, known: KnownDevice) -> bool:
+        """Wants a fresh channel, as after an answer that does not verify; False: there is none."""
+        session = self.session(known)
+        if session is None or not session.bound:
+            return False
+        session.renew()
+        return True
+
+    def limit(self, known: KnownDevice, uses: int) -> None:
+        """ET04.123 was read: keys are renewed at 80 % of that, if it is less than the plan's."""
+        session = self.session(known)
+        if session is not None and uses < session.uses:
+            self._open(known.device.neuron_id, session.limited(uses))
+
+    def rekey(self, known: KnownDevice) -> None:
+        """The next version of the utility's key at the next visit.
+
+        Raises LocalProtocolError for a device without a key of the utility, or with one under way.
+        """
+        session = self.session(known)
+        if session is None or session.key_version == FACTORY:
+            raise LocalProtocolError("the device has no long-term key of the utility yet")
+        version = session.key_version % 0xFFFF + 1
+        session.rekey(self._keys.long_term(known.device.neuron_id, version))
+
+    def erase(self, known: KnownDevice) -> None:
+        """The device is removed: its keys are forgotten, and that it was bound is not."""
+        neuron_id = known.device.neuron_id
+        self.drop(neuron_id)
+        record = self._vault.get(neuron_id)
+        if record is not None:
+            self._vault.put(neuron_id, msgspec.msgpack.encode(erased(kept_of(record))))
+
+    def drop(self, neuron_id: bytes) -> None:
+        """Its session is of no use any more; what was kept stays."""
+        self._sessions.pop(neuron_id, None)
+
+    # --- from the old suite to the new -------------------------------------------------------
+
+    def _coming_over(self, known: KnownDevice, session: SecureSession) -> Exchange[FieldClient]:
+        """The old suite is there until mode 2 is confirmed, in case the new one fails."""
+        if session.handshakes(self._clock.now) >= MIGRATION_HANDSHAKES:
+            return self._old(known)
+        try:
+            yield from session.ready(self._clock.now)
+        except (SecurityError, ServiceError, TransportError, LocalProtocolError) as error:
+            log.warning("still in the old suite", device=known.name, reason=str(error))
+            return self._old(known)
+        known.forget_session()
+        self._tell(Secured(self._clock.now, known.device.neuron_id))
+        return session.client
+
+    def _old(self, known: KnownDevice) -> FieldClient:
+        return known.client(self._keys.omak(known.device.neuron_id), self._sink)
+
+    def _begun(self, known: KnownDevice) -> SecureSession | None:
+        session = self.session(known)
+        if session is None and self._is_due(known):
+            return self._begin(known)
+        return session
+
+    def _is_due(self, known: KnownDevice) -> bool:
+        """Whether the plan wants it in the new suite now, and the utility has the key for that."""
+        suite = self._plan.suite
+        if suite is Suite.OMA or (suite is Suite.MIGRATE and known.life not in _READ_BEFORE):
+            return False
+        try:
+            self._keys.long_term(known.device.neuron_id, FACTORY)
+        except StoreError:
+            raise
+        except OsgpError:
+            return False
+        return True
+
+    def _begin(self, known: KnownDevice) -> SecureSession:
+        neuron_id = known.device.neuron_id
+        factory = LongTermKey(FACTORY, key_bytes(self._keys.long_term(neuron_id, FACTORY)))
+        wishes = AesClient(ClientState(neuron_id, factory), self._own_id, self._entropy)
+        wishes.want_long_term_key(self._keys.long_term(neuron_id, FIRST))
+        wishes.want_mode(Mode.AES)
+        kept = Kept(wishes.export_state(), bound=known.life not in _READ_BEFORE)
+        self._save(neuron_id, kept)
+        return self._open(neuron_id, kept)
+
+    def _open(self, neuron_id: bytes, kept: Kept) -> SecureSession:
+        save = partial(self._save, neuron_id)
+        session = SecureSession(kept, self._plan, self._own_id, self._entropy, save)
+        self._sessions[neuron_id] = session
+        return session
+
+    def _save(self, neuron_id: bytes, kept: Kept) -> None:
+        self._vault.put(neuron_id, msgspec.msgpack.encode(kept))
