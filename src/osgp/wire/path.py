@@ -37,7 +37,11 @@ def _step(match: re.Match[str]) -> Step:
 
 
 def locate(tree: BoundRecord, path: str, table: str) -> tuple[BoundNode, int, int]:
-    """Node, byte offset and byte count of `path` in the image of `tree`."""
+    """Node, byte offset and byte count of `path` in the image of `tree`.
+
+    Elements that the data counts have places too, if they are alike: those that they have where
+    they are there. How many there are, the image says.
+    """
     node: BoundNode = tree
     offset = 0
     for step in parse(path):
@@ -52,10 +56,12 @@ def _enter(node: BoundNode, step: Step, path: str) -> tuple[BoundNode, int]:
     """One step into a node: the inner node and its offset."""
     if isinstance(step, str) and isinstance(node, BoundRecord):
         return _enter_member(node, step, path)
-    if isinstance(node, BoundArray) and isinstance(node.count, Const) and not isinstance(step, str):
+    if isinstance(node, BoundArray) and not isinstance(step, str):
         first, last = (step, step + 1) if isinstance(step, int) else (step.start, step.stop)
-        if not 0 <= first < last <= node.count.value:
-            raise PathError(f"{path}: it has {node.count.value} elements")
+        known = isinstance(node.count, Const)
+        most = node.count.value if isinstance(node.count, Const) else node.cap
+        if not 0 <= first < last <= most:
+            raise PathError(f"{path}: it has {'' if known else 'at most '}{most} elements")
         part, offset = _elements(node, first, last, path)
         return (part.element(0) if isinstance(step, int) else part), offset
     kind = "a field" if isinstance(step, str) else "an element"

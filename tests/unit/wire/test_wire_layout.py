@@ -170,6 +170,26 @@ def test_paths_that_only_data_decides(path: str, reason: str) -> None:
         layout.span(path)
 
 
+def test_elements_that_the_data_counts_have_places() -> None:
+    """As ET36, whose first byte is the number of its logs."""
+
+    class Logs(Record):
+        count = uint8()
+        logs = array(nested(Reading), this.count)
+        after = uint8()
+
+    layout = bind(Logs, Dims({"DIM": {"channels": 2}}))
+    assert layout.span("logs[0]") == (1, 10)
+    assert layout.span("logs[2].values[1]") == (1 + 2 * 10 + 6, 4)
+    assert layout.span("logs[1:3]") == (11, 20)
+    with pytest.raises(PathError, match="at most"):
+        layout.span("logs[99999]")
+    for path in ("logs", "after"):
+        with pytest.raises(PathError, match="depends on the data"):
+            layout.span(path)
+    assert layout.element("logs[4]").size == 10
+
+
 def test_fields_that_this_device_lacks_have_no_place() -> None:
     class Newer(Record):
         added = uint8(since=(2,))
