@@ -54,6 +54,7 @@ from .cache import (
     interface_of,
     whole_images,
 )
+from .patience import Patience
 from .sequences import SequenceFile
 
 T = TypeVar("T")
@@ -109,6 +110,7 @@ class Device:
         self._interface: Interface | None = None
         self._images: dict[str, bytes] = {}
         self._recalled = False
+        self._patience = Patience(access.speed)
 
     @property
     def tables(self) -> PortTables:
@@ -129,15 +131,14 @@ class Device:
 
     async def run_once(self, make: Make[T]) -> T:
         """As `run`, for conversations that change something: they are never begun anew."""
-        result: T = await self._driver.call(make(self.reader))
-        return result
+        return await self._answer(make(self.reader))
 
     async def open(self) -> None:
         """Logs on, and takes up what is known of the device."""
         try:
-            await self._driver.call(self._session.open())
-        except InsufficientSecurityClearance as error:
-            error.hint = self._advice()
+            await self._answer(self._session.open())
+        except (InsufficientSecurityClearance, SecurityError) as error:
+            error.hint = error.hint or self._advice()
             raise
         if self._cache is not None:
             await self._recall(self._cache)
@@ -153,10 +154,13 @@ class Device:
     async def _call(self, make: Make[T]) -> T:
         exchange = self._session.during(lambda: make(self.reader))
         try:
-            result: T = await self._driver.call(exchange)
+            return await self._answer(exchange)
         except SecurityError as error:
             error.hint = error.hint or self._advice()
             raise
+
+    async def _answer(self, exchange: Exchange[T]) -> T:
+        result: T = await self._patience.wait(self._driver.call(exchange))
         return result
 
     async def _recall(self, cache: DimensionCache) -> None:
@@ -175,6 +179,7 @@ class Device:
             self._cache.forget(self._interface)
 
     def _image(self, table: int, offset: int, data: bytes) -> None:
+        self._patience.something_came()
         name = table_name(table)
         if (
             offset == 0
