@@ -7,6 +7,7 @@ holds every named module and test file to exist.
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -144,7 +145,9 @@ def _declaration(entry: str, title: str, name: str, served: Collection[str]) -> 
     if found is None:
         return Line(entry, title, name, "not yet", (), (), "", "")
     status, note = _acted_on(found, name, served)
-    code = found.__module__ if status == "opaque" else f"{found.__module__}.{found.__name__}"
+    code = found.__module__
+    if hasattr(sys.modules[code], found.__name__):  # not where a loop declares several
+        code += f".{found.__name__}"
     stated = _map().declarations
     acting = (stated.served.test_of(name),) if name in served else ()
     tests = acting + stated.tests

@@ -11,7 +11,7 @@ from osgp.meter.dims import DataSet, SetUp, block_layout
 from osgp.meter.nvm import MemoryNvm
 from osgp.meter.profile import LONG, NO_FLAG, PARTIAL, Common, Recorder
 from osgp.spec.codes import channel_statuses
-from osgp.spec.tables.load_profile import LoadProfileBlock, LoadProfileDataSet1
+from osgp.spec.tables.load_profile import LOAD_PROFILE_DATA, LoadProfileBlock
 
 from .bench import DAY, HOUR, START
 
@@ -63,7 +63,7 @@ def test_a_day_is_a_block_that_ends_at_midnight() -> None:
 def test_the_table_is_its_blocks_and_any_slice_of_it_agrees() -> None:
     made = recorded(80)
     whole = made[0 : len(made)]
-    table = LoadProfileDataSet1.bind({"BT61": {"data_sets": (HOURS.size,)} | _FLAGS}).decode(whole)
+    table = LOAD_PROFILE_DATA[0].bind({"BT61": {"data_sets": (HOURS.size,)} | _FLAGS}).decode(whole)
     assert [len(each.simple_status) for each in table.blocks] == [8, 24, 24]
     for start, stop in [(0, 0), (5, 90), (300, 500), (len(made) - 3, len(made))]:
         assert made[start:stop] == whole[start:stop]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.spec.access import EVERY
 from osgp.spec.codes import INTERVAL_FORMATS, LIST_TYPES, ORDERS
-from osgp.spec.declare import Table
-from osgp.spec.dimensions import DATA_SETS
+from osgp.spec.declare import Table, TableMeta
+from osgp.spec.dimensions import DATA_SETS, MOST_DATA_SETS
 from osgp.spec.source import Source
 from osgp.spec.source_ids import SOURCE_NAMES
 from osgp.wire import (
@@ -260,63 +262,39 @@ def _block(data_set: int) -> type[LoadProfileBlock]:
     return Block
 
 
-class LoadProfileDataSet1(
-    Table,
-    number=64,
-    title="Load Profile Data, Data Set 1",
-    source=Source.MEP_GUIDE,
-    read=EVERY,
-    nvm_read=True,
-    nvm_write=True,
-):
-    """Blocks of data set 1. A block ends at `end_time`; a complete one at midnight UTC."""
+class LoadProfileData(Table):
+    """Blocks of any data set. A block ends at `end_time`; a complete one at midnight UTC."""
 
-    blocks = array(nested(_block(0)), BT61.data_sets[0].number_of_blocks, "circular list")
+    blocks: tuple[LoadProfileBlock, ...]
 
 
-class LoadProfileDataSet2(
-    Table,
-    number=65,
-    title="Load Profile Data, Data Set 2",
-    source=Source.MEP_GUIDE,
-    read=EVERY,
-    nvm_read=True,
-    nvm_write=True,
-):
-    """Blocks of data set 2."""
-
-    blocks = array(nested(_block(1)), BT61.data_sets[1].number_of_blocks, "circular list")
-
-
-class LoadProfileDataSet3(
-    Table,
-    number=66,
-    title="Load Profile Data, Data Set 3",
-    source=Source.MEP_GUIDE,
-    read=EVERY,
-    nvm_read=True,
-    nvm_write=True,
-):
-    """Blocks of data set 3."""
-
-    blocks = array(nested(_block(2)), BT61.data_sets[2].number_of_blocks, "circular list")
+def _data(index: int) -> type[LoadProfileData]:
+    """BT64 to BT67, by the number of the data set (0 is the first)."""
+    blocks = array(nested(_block(index)), BT61.data_sets[index].number_of_blocks, "circular list")
+    body = {
+        "__doc__": f"Blocks of data set {index + 1}; a complete one ends at midnight UTC.",
+        "__module__": __name__,
+        "blocks": blocks,
+    }
+    declared: type[LoadProfileData] = TableMeta(
+        f"LoadProfileDataSet{index + 1}",
+        (LoadProfileData,),
+        body,
+        number=64 + index,
+        title=f"Load Profile Data, Data Set {index + 1}",
+        source=Source.MEP_GUIDE,
+        read=EVERY,
+        nvm_read=True,
+        nvm_write=True,
+    )
+    return declared
 
 
-class LoadProfileDataSet4(
-    Table,
-    number=67,
-    title="Load Profile Data, Data Set 4",
-    source=Source.MEP_GUIDE,
-    read=EVERY,
-    nvm_read=True,
-    nvm_write=True,
-):
-    """Blocks of data set 4."""
-
-    blocks = array(nested(_block(3)), BT61.data_sets[3].number_of_blocks, "circular list")
+LOAD_PROFILE_DATA: Final = tuple(_data(index) for index in range(MOST_DATA_SETS))
 
 
 __all__ = [
+    "LOAD_PROFILE_DATA",
     "ActualLoadProfile",
     "ChannelSetting",
     "DataSetControl",
@@ -326,10 +304,7 @@ __all__ = [
     "DimensionLoadProfile",
     "LoadProfileBlock",
     "LoadProfileControl",
-    "LoadProfileDataSet1",
-    "LoadProfileDataSet2",
-    "LoadProfileDataSet3",
-    "LoadProfileDataSet4",
+    "LoadProfileData",
     "LoadProfileInterval",
     "LoadProfileStatus",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.spec.access import EVERY, FULL, MEP_WRITE
-from osgp.spec.declare import PENDING, Table
+from osgp.spec.declare import PENDING, Table, TableMeta
 from osgp.spec.source import Source
 from osgp.wire import Record, Ref, STimeDate, array, bits, bitset, flag, nested, octets, uint8
 
@@ -55,57 +57,55 @@ class PendingStatus(
     )
 
 
-class PendingCalendar(
-    Table,
-    number=PENDING + 54,
-    title="Pending TOU Calendar",
-    source=Source.OPTICAL_GUIDE,
-    read=EVERY,
-    write=MEP_WRITE,
-    note="Offsets of partial services do not count the 6 bytes of the event.",
-):
-    """The next calendar."""
+class PendingTable(Table):
+    """What stands before the table that it becomes."""
 
-    event = nested(PendingEvent, "when it becomes BT54")
-    data = nested(Calendar, "the calendar")
+    event: PendingEvent
+    data: Table
 
 
-class PendingCalendarOverride(
-    Table,
-    number=PENDING + 2095,
-    title="Pending Calendar Override Settings",
-    source=Source.OPTICAL_GUIDE,
-    read=EVERY,
-    write=MEP_WRITE,
-    note="Offsets of partial services do not count the 6 bytes of the event.",
-):
-    """The next calendar override."""
+def _pending(active: type[Table], title: str, what: str, note: str) -> type[PendingTable]:
+    """The pending form of a table, of the same source."""
+    body = {
+        "__doc__": f"The next {what}.",
+        "__module__": __name__,
+        "event": nested(PendingEvent, f"when it becomes {active.info.name}"),
+        "data": nested(active, f"the {what}"),
+    }
+    source = active.info.source
+    declared: type[PendingTable] = TableMeta(
+        f"Pending{active.__name__}",
+        (PendingTable,),
+        body,
+        number=PENDING + active.info.number,
+        title=f"Pending {title}",
+        source=source if source is Source.PROJECT else Source.OPTICAL_GUIDE,
+        read=EVERY,
+        write=MEP_WRITE,
+        note=note,
+    )
+    return declared
 
-    event = nested(PendingEvent, "when it becomes ET47")
-    data = nested(CalendarOverrideSettings, "the override")
 
+_OFFSETS = "Offsets of partial services do not count the 6 bytes of the event."
 
-class PendingEnergyAccumulators(
-    Table,
-    number=PENDING + 2108,
-    title="Pending Configurable Energy Accumulator Settings",
-    source=Source.PROJECT,
-    read=EVERY,
-    write=MEP_WRITE,
-    note="The event is the optical guide's, the settings are this project's (ET60).",
-):
-    """The next set-up of energy accumulators."""
-
-    event = nested(PendingEvent, "when it becomes ET60")
-    data = nested(EnergyAccumulatorSettings, "the settings")
+PENDING_TABLES: Final = (
+    _pending(Calendar, "TOU Calendar", "calendar", _OFFSETS),
+    _pending(CalendarOverrideSettings, "Calendar Override Settings", "calendar override", _OFFSETS),
+    _pending(
+        EnergyAccumulatorSettings,
+        "Configurable Energy Accumulator Settings",
+        "set-up of energy accumulators",
+        "The event is the optical guide's, the settings are this project's (ET60).",
+    ),
+)
 
 
 __all__ = [
     "EVENT_CODES",
+    "PENDING_TABLES",
     "PendingActivation",
-    "PendingCalendar",
-    "PendingCalendarOverride",
-    "PendingEnergyAccumulators",
     "PendingEvent",
     "PendingStatus",
+    "PendingTable",
 ]

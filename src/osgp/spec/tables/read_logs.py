@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from osgp.spec.access import EVERY, MEP, MEP_WRITE
-from osgp.spec.declare import Table
+from osgp.spec.declare import Table, TableMeta
 from osgp.spec.firmware import since
 from osgp.spec.source import Source
 from osgp.wire import (
@@ -49,34 +51,35 @@ class OneTimeReadRequest(Record):
     reserved = octets(4, "")
 
 
-class MeterOneTimeReadQueue(
-    Table,
-    number=2067,
-    title="Meter One-Time Read Queue",
-    source=Source.PROJECT,
-    read=EVERY,
-    note="Known: ET11 has the number and size of entries, 3 of 17 bytes.",
-):
-    """Reads of the meter that wait for their time; results go to ET31."""
+class OneTimeReadQueue(Table):
+    """Reads that wait for their time."""
 
-    requests = array(
-        nested(OneTimeReadRequest), ET11.meter_one_time_read_queue_size, "reads that wait"
+    requests: tuple[OneTimeReadRequest, ...]
+
+
+def _queue(number: int, whose: str, size: Ref, note: str, log: str) -> type[OneTimeReadQueue]:
+    body = {
+        "__doc__": f"{whose} reads that wait for their time; results go to {log}.",
+        "__module__": __name__,
+        "requests": array(nested(OneTimeReadRequest), size, "reads that wait"),
+    }
+    declared: type[OneTimeReadQueue] = TableMeta(
+        f"{whose.replace('-', '')}OneTimeReadQueue",
+        (OneTimeReadQueue,),
+        body,
+        number=number,
+        title=f"{whose} One-Time Read Queue",
+        source=Source.PROJECT,
+        read=EVERY,
+        note=f"Known: ET11 has the number and size of entries, {note}.",
     )
+    return declared
 
 
-class MBusOneTimeReadQueue(
-    Table,
-    number=2068,
-    title="M-Bus One-Time Read Queue",
-    source=Source.PROJECT,
-    read=EVERY,
-    note="Known: ET11 has the number and size of entries, 4 of 17 bytes.",
-):
-    """Reads of devices that wait for their time; results go to ET32."""
-
-    requests = array(
-        nested(OneTimeReadRequest), ET11.m_bus_one_time_read_queue_size, "reads that wait"
-    )
+ONE_TIME_READ_QUEUES: Final = (
+    _queue(2067, "Meter", ET11.meter_one_time_read_queue_size, "3 of 17 bytes", "ET31"),
+    _queue(2068, "M-Bus", ET11.m_bus_one_time_read_queue_size, "4 of 17 bytes", "ET32"),
+)
 
 
 class MeterOneTimeReadLog(
@@ -242,18 +245,18 @@ class MepRecurringReadExtendedLog(
 
 
 __all__ = [
+    "ONE_TIME_READ_QUEUES",
     "DemandConfiguration",
     "DemandReset",
     "ExtendedRead",
     "HistoricalDemandResetLog",
     "LogDimension",
-    "MBusOneTimeReadQueue",
     "ManufacturerActualDimensions",
     "MepOneTimeReadLog",
     "MepRecurringReadExtendedLog",
     "MepRecurringReadLog",
     "MeterOneTimeReadLog",
-    "MeterOneTimeReadQueue",
+    "OneTimeReadQueue",
     "OneTimeReadRequest",
     "PreviousDemand",
     "RecurringRead",
