@@ -284,7 +284,7 @@ def outcome(device: VirtualMeter) -> Any:
 def undisturbed() -> Any:
     steps = list(script())
     *_, (device, _) = lived(MemoryNvm(cut_at=10**9), steps, START)
-    return outcome(device), device.nvm.operations  # type: ignore[attr-defined]
+    return outcome(device), device.nvm.operations  # type: ignore[attr-defined]  # memory that counts
 
 
 @pytest.mark.parametrize("kept", [True, False])

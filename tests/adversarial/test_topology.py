@@ -40,7 +40,7 @@ def made_up(seed: int = 1) -> Iterator[bytes]:
 
 
 def with_keys_for_all(street: Street) -> Street:
-    street.keys.omak = lambda neuron_id: Secret(bytes(neuron_id) * 2)  # type: ignore[method-assign]
+    street.keys.omak = lambda neuron_id: Secret(bytes(neuron_id) * 2)  # type: ignore[method-assign]  # the test's own in its place
     return street
 
 
@@ -57,7 +57,7 @@ def operating(street: Street) -> int:
 def test_a_flood_of_made_up_ids_is_turned_away() -> None:
     street = Street(2, PLAN, whispering(made_up(), each=10))
     known_keys = street.keys.known
-    street.keys.omak = lambda neuron_id: known_keys.get(neuron_id, Secret(bytes(12)))  # type: ignore[method-assign]
+    street.keys.omak = lambda neuron_id: known_keys.get(neuron_id, Secret(bytes(12)))  # type: ignore[method-assign]  # the test's own in its place
     street.run(6 * HOUR)
     assert operating(street) == 2
     strangers = len(street.concentrator.devices) - 2
@@ -70,7 +70,7 @@ def test_after_a_flood_that_drowned_everybody_meters_are_found() -> None:
     """Nor does a restart bring the strangers back."""
     street = Street(2, PLAN, whispering(made_up(), each=15))
     known_keys = street.keys.known
-    street.keys.omak = lambda neuron_id: known_keys.get(neuron_id, Secret(bytes(12)))  # type: ignore[method-assign]
+    street.keys.omak = lambda neuron_id: known_keys.get(neuron_id, Secret(bytes(12)))  # type: ignore[method-assign]  # the test's own in its place
     street.run(6 * HOUR)
     assert operating(street) == 0
     street.fate = lambda street, sender, receiver, frame: [frame]
@@ -149,7 +149,7 @@ def test_a_searcher_that_lies_adds_nobody_for_good() -> None:
     """A registered device may make up what it heard: strangers stay strangers."""
     street = with_keys_for_all(Street(1, PLAN))
     street.keys.known.clear()
-    street.keys.omak = lambda neuron_id: Secret(bytes([neuron_id[5]]) * 12)  # type: ignore[method-assign]
+    street.keys.omak = lambda neuron_id: Secret(bytes([neuron_id[5]]) * 12)  # type: ignore[method-assign]  # the test's own in its place
     street.run(HOUR)
     agent = street.meters[0].agent
     names = made_up(4)
@@ -168,7 +168,7 @@ def test_a_searcher_that_lies_adds_nobody_for_good() -> None:
             )
         return heard(command)
 
-    agent._fetch = lying  # type: ignore[method-assign]
+    agent._fetch = lying  # type: ignore[method-assign]  # the test's own in its place
     street.run(2 * DAY)
     assert operating(street) == 1
     assert len(street.told(Commissioned)) == 1

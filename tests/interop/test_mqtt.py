@@ -91,7 +91,7 @@ def test_what_the_broker_has_is_not_sent_again(tmp_path: Path, kind: str) -> Non
                 sent.append(message.topic)
                 await original(client, message)
 
-            publisher._send = watched  # type: ignore[method-assign]
+            publisher._send = watched  # type: ignore[method-assign]  # the test's own in its place
             await publisher.flush()
             publisher.spool.close()
             return sent.count(STATE), await retained(port)

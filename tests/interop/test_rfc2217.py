@@ -30,7 +30,7 @@ LIMIT = 10.0
 Port: Any = serial.Serial
 
 
-class Terminal(Port):  # type: ignore[misc]
+class Terminal(Port):  # type: ignore[misc]  # pyserial has no types
     """A pseudo-terminal as pyserial's server wants a port: it has no modem lines."""
 
     cts = dsr = ri = cd = True

@@ -54,7 +54,7 @@ class Line:
                     self.waited += step.seconds
                     step = talk.send(b"")
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            return stop.value  # type: ignore[no-any-return]  # what a generator returns has no type
 
     def _carry(self, request: bytes) -> bytes | None:
         self.sent.append(request)

@@ -61,7 +61,7 @@ def recorded(meter: VirtualMeter) -> set[tuple[int, int, bytes]]:
         served.add((table, offset, data))
         return data
 
-    setattr(meter.tables, "read", noting)  # noqa: B010
+    setattr(meter.tables, "read", noting)  # noqa: B010  # a method of one instance
     return served
 
 
@@ -191,7 +191,7 @@ def test_authentic_nonsense_costs_a_refusal(tmp_path: Path, table: str, lie: Mis
             image = lie(read(number, 0, None, key, now))
             return image[offset : None if count is None else offset + count]
 
-        setattr(rogue.tables, "read", lying)  # noqa: B010
+        setattr(rogue.tables, "read", lying)  # noqa: B010  # a method of one instance
         simulated.run(BEGINNING + HOUR, Unwatched())
         lives = {device.neuron_id: device.state for device in store.devices()}
         assert lives.pop(rogue.profile.neuron_id) != Life.OPERATING

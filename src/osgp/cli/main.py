@@ -116,7 +116,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def complain(reason: str, hint: str, code: int) -> int:
     """One line on stderr."""
     line = " ".join(reason.split())
-    print(f"osgp: {line} ({hint})" if hint else f"osgp: {line}", file=sys.stderr)  # noqa: T201
+    print(f"osgp: {line} ({hint})" if hint else f"osgp: {line}", file=sys.stderr)  # noqa: T201  # rich would break the line
     return code
 
 

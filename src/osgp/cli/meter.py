@@ -72,7 +72,7 @@ def serve(
 async def _serve(served: object, options: object, written: list[Path], json: bool) -> None:
     from osgp.run.serve import open_serving
 
-    serving = await open_serving(served, options)  # type: ignore[arg-type]
+    serving = await open_serving(served, options)  # type: ignore[arg-type]  # imported only here
     try:
         _announce(serving.addresses, written, json)
         await _interrupted()

@@ -91,7 +91,7 @@ def reaching(command: Callable[..., None]) -> Callable[..., None]:
         command(access=access_from(**chosen), json=chosen["json"], **given)
 
     plain = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept]
-    reached.__signature__ = inspect.Signature([*plain, *shared])  # type: ignore[attr-defined]
+    reached.__signature__ = inspect.Signature([*plain, *shared])  # type: ignore[attr-defined]  # typer reads it
     hints = {name: hint for name, hint in command.__annotations__.items() if name != "access"}
     reached.__annotations__ = hints | {name: kind for name, (kind, _) in _OPTIONS.items()}
     return reached

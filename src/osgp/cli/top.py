@@ -62,7 +62,7 @@ async def _look(access: Access, view: View, every: float, count: int | None, *, 
             async with open_device(access) as device:
                 while count is None or looks < count:
                     moment = datetime.now(UTC)
-                    seen = await device.run(lambda reader: glance(reader, view.meter, moment))  # noqa: B023
+                    seen = await device.run(lambda reader: glance(reader, view.meter, moment))  # noqa: B023  # run before the next round
                     looks += 1
                     view.show(seen)
                     if json:

@@ -159,6 +159,6 @@ def _moment(kind: type[Record], text: str, where: str) -> Record:
 
 def _checked(value: Record, text: str) -> Record:
     """ValueError for a year that one byte behind 2000 cannot hold."""
-    if not 0 <= value.year <= 255:  # type: ignore[attr-defined]
+    if not 0 <= value.year <= 255:  # type: ignore[attr-defined]  # dates and times have it
         raise ValueError(text)
     return value

@@ -170,7 +170,7 @@ def _table_words(message: bytes) -> str:
         record, _ = REQUESTS[message[0]].decode_from(message)
     except DecodeError:
         return verb
-    name = table_name(record.table)  # type: ignore[attr-defined]
+    name = table_name(record.table)  # type: ignore[attr-defined]  # checked by its kind
     offset = getattr(record, "offset", None)
     count = getattr(record, "count", None)
     at = "" if offset is None else f" at {offset}"

@@ -109,7 +109,7 @@ class TableClient:
 
         Raises the ServiceError of any code other than OK.
         """
-        layout = REQUESTS[request.command]  # type: ignore[attr-defined]
+        layout = REQUESTS[request.command]  # type: ignore[attr-defined]  # every request has it
         apdu = self._head + layout.encode(request)
         response = yield from self._exchange(apdu)
         code = response[0]

@@ -190,7 +190,7 @@ class Registry(Mapping[str | int, type[D]]):
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return (self._by_number[number].info.name for number in sorted(self._by_number))  # type: ignore[attr-defined]
+        return (self._by_number[number].info.name for number in sorted(self._by_number))  # type: ignore[attr-defined]  # every declaration has it
 
     def __len__(self) -> int:
         return len(self._by_number)

@@ -240,9 +240,9 @@ def _reference(node: ast.expr, written: str) -> Expr:
         case ast.Name(id=name) if _TABLE.fullmatch(name):
             return Ref(name)
         case ast.Name(id=name):
-            return getattr(this, name)  # type: ignore[no-any-return]
+            return getattr(this, name)  # type: ignore[no-any-return]  # a field is any name
         case ast.Attribute(value, name) if not name.startswith("_"):
-            return getattr(_reference(value, written), name)  # type: ignore[no-any-return]
+            return getattr(_reference(value, written), name)  # type: ignore[no-any-return]  # a field is any name
         case ast.Subscript(value, index):
             base = _reference(value, written)
             if isinstance(base, Ref):

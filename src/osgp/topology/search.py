@@ -62,7 +62,7 @@ class FieldClient(TableClient):
         return found
 
     def _command(self, request: Record, layout: Layout[Any]) -> Exchange[Any]:
-        body = atm.COMMANDS[request.command].encode(request)  # type: ignore[attr-defined]
+        body = atm.COMMANDS[request.command].encode(request)  # type: ignore[attr-defined]  # every ATM message has it
         response = yield from _enveloped(self._exchange(self._head + body))
         if response[0] != ResponseCode.OK:
             raise ServiceError.from_code(response[0])

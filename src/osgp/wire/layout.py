@@ -98,7 +98,7 @@ class Layout(Generic[R]):
         filename, source = f"<osgp layout {self.name} {id(self):x}>", built.source
         namespace = dict(built.globals)
         # The package's only exec. The text is deterministic and made of declared identifiers.
-        exec(compile(source, filename, "exec"), namespace)  # noqa: S102
+        exec(compile(source, filename, "exec"), namespace)  # noqa: S102  # see above
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         weakref.finalize(self, linecache.cache.pop, filename, None)
         return Code(namespace[decoder], namespace[encoder], source)

@@ -41,7 +41,7 @@ class Memory(KeyringBackend):
     priority = 1.0
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # has no types
         self.kept: dict[tuple[str, str], str] = {}
         self.broken = False
 

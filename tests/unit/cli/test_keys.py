@@ -238,7 +238,7 @@ def test_nothing_that_is_kept_or_raised_shows_a_key(street: Path) -> None:
     told = []
     for master in (OTHER, MASTER + "00", "x" + MASTER[1:]):
         try:
-            KeyStore(street / "keys.json", LocalWrapper(lambda text=master: text))  # type: ignore[misc]
+            KeyStore(street / "keys.json", LocalWrapper(lambda text=master: text))  # type: ignore[misc]  # a default binds it now
         except OsgpError as error:
             told.append("".join(traceback.format_exception(error)) + repr(error.args))
     assert len(told) == 3 and silent("".join(told), OTHER, MASTER, OMAK)

@@ -99,11 +99,11 @@ def test_a_store_that_fails_stops_the_concentrator() -> None:
 def test_a_reading_that_is_not_stored_is_never_acknowledged() -> None:
     street = Street(1, QUICK)
     store = street.sink.store
-    street.sink.store = lambda reading: (_ for _ in ()).throw(StoreError("no space"))  # type: ignore[method-assign]
+    street.sink.store = lambda reading: (_ for _ in ()).throw(StoreError("no space"))  # type: ignore[method-assign]  # the test's own in its place
     with pytest.raises(StoreError):
         street.run(2 * HOUR)
     assert not any(is_call(what[1]) for name, what in street.log if name == "frame")
-    street.sink.store = store  # type: ignore[method-assign]
+    street.sink.store = store  # type: ignore[method-assign]  # the test's own in its place
     street.restart()
     street.run(2 * HOUR, visited(1)(street))
     assert street.sink.readings[0].registers
@@ -262,7 +262,7 @@ def under_new_names(street: Street, sender: int, receiver: int, frame: bytes) ->
 
 def test_somebody_who_answers_under_new_names_does_not_stop_the_visits() -> None:
     street = Street(2, QUICK, under_new_names)
-    street.keys.omak = lambda neuron_id: omak(neuron_id[5])  # type: ignore[method-assign]
+    street.keys.omak = lambda neuron_id: omak(neuron_id[5])  # type: ignore[method-assign]  # the test's own in its place
     street.run(DAY)
     assert len(street.told(Discovered)) > 20
     visits = [visit.at for visit in street.told(Visited)]

@@ -95,8 +95,8 @@ def test_values_that_do_not_fit_are_refused(name: str, typed: str, reason: str) 
 def test_texts_are_padded_and_set_by_element() -> None:
     record = assembled(SAMPLE, {"values": [7]}, [("name", "ab"), ("parts[1].b", "9")])
     assert SAMPLE.encode(record)[7:11] == b"ab  "
-    assert record.parts[1].b == 9  # type: ignore[attr-defined]
-    assert record.values == (7, 0, 0)  # type: ignore[attr-defined]
+    assert record.parts[1].b == 9  # type: ignore[attr-defined]  # as declared
+    assert record.values == (7, 0, 0)  # type: ignore[attr-defined]  # as declared
 
 
 def test_unused_bits_survive() -> None:

@@ -28,7 +28,7 @@ OLD_STORES = sorted(Path(__file__).parent.glob("schema_*.sql"))
 SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 METER = bytes.fromhex("0500a1b2c3d4")
 T0 = 1_704_067_200
-DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
+DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]  # has no types
 
 
 def _old_store(path: Path, dump: Path) -> str:

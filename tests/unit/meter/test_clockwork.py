@@ -15,11 +15,11 @@ NOW = 1_780_000_000.0
 
 def clock(**changes: float) -> Clockwork:
     given = {"reference": NOW, "reading": NOW + 10}
-    return Clockwork(MemoryNvm(), ClockState(**given | changes))  # type: ignore[arg-type]
+    return Clockwork(MemoryNvm(), ClockState(**given | changes))  # type: ignore[arg-type]  # a mapping of arguments
 
 
 def at(*moment: int) -> int:
-    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type,misc]
+    return int(datetime(*moment, tzinfo=UTC).timestamp())  # type: ignore[arg-type,misc]  # date and time in parts
 
 
 def test_a_fast_clock_gains() -> None:

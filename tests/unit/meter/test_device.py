@@ -79,7 +79,7 @@ def test_registers_read_over_the_line_are_the_meters_own() -> None:
     sources = asker.device.profile.set_up.summations
     held = asker.device.engine.registers
     own = [held.value(source) if source not in (26, 27, 28) else 0 for source in sources]
-    assert list(read.total_data_block.summations) == own  # type: ignore[attr-defined]
+    assert list(read.total_data_block.summations) == own  # type: ignore[attr-defined]  # as declared
     assert own[0] > 5000
 
 

@@ -254,10 +254,10 @@ def test_packets_of_an_older_download_do_not_count() -> None:
     loader, _ = ready()
     loader.load()
     loader.erase()
-    again = aes_meter(loader.asker.device.nvm, loader.asker.now)  # type: ignore[arg-type]
+    again = aes_meter(loader.asker.device.nvm, loader.asker.now)  # type: ignore[arg-type]  # the same memory
     assert again.parts.firmware.received == set()
     assert loader.call(DOWNLOAD, bank=1, packet_number=3, data=packets()[3]) == 0
-    again = aes_meter(loader.asker.device.nvm, loader.asker.now)  # type: ignore[arg-type]
+    again = aes_meter(loader.asker.device.nvm, loader.asker.now)  # type: ignore[arg-type]  # the same memory
     assert again.parts.firmware.received == {3}
 
 

@@ -232,7 +232,7 @@ def test_lockout_is_for_both_suites_and_ends_by_itself_and_is_logged() -> None:
         assert asker.ask(b"\x10" * 20, PLACE) == AUTHENTICATION_FAILURE
     assert asker.ask(b"\x00" * 20, PLACE) is None
     assert events(asker)[-1] == INVALID_PASSWORD and 8 in alarms(asker)
-    again = Asker(aes_meter(asker.device.nvm, security=Limits(60, 3, 2)), asker.now)  # type: ignore[arg-type]
+    again = Asker(aes_meter(asker.device.nvm, security=Limits(60, 3, 2)), asker.now)  # type: ignore[arg-type]  # the same memory
     again.stack = asker.stack
     assert again.ask(b"\x10" * 20, PLACE) is None
     again.now += 121
@@ -271,7 +271,7 @@ def test_a_secured_broadcast_is_executed_once_and_answered_by_nobody() -> None:
     system = asker.table(2052)
     assert (system.broadcast_base, system.broadcast_delta) == (12, 50)
     assert asker.table(2102).broadcast_key_usage_count >= 2
-    again = aes_meter(asker.device.nvm, asker.now)  # type: ignore[arg-type]
+    again = aes_meter(asker.device.nvm, asker.now)  # type: ignore[arg-type]  # the same memory
     assert again.parts.link.security(asker.now).base == 12
 
 
@@ -341,7 +341,7 @@ class Life:
                 self.epochs.append(answer[9:13])
             return answer
 
-        asker.ask = heard  # type: ignore[method-assign]
+        asker.ask = heard  # type: ignore[method-assign]  # the test's own in its place
         if asker.device.address is None:
             asker.commission()
         for _ in range(4):

@@ -72,7 +72,7 @@ def test_the_identification_and_the_zone_can_be_written_whole_or_in_part() -> No
     assert device.tables.read(5, 0, None, KEY, START) == bytes(range(8)) + b"\x99\x09"
     device.tables.write(53, 4, (-90).to_bytes(2, "little", signed=True), KEY, START)
     zone = tables[53].bind().decode(device.tables.read(53, 0, None, KEY, START))
-    assert zone.time_zone_offset == -90  # type: ignore[attr-defined]
+    assert zone.time_zone_offset == -90  # type: ignore[attr-defined]  # as declared
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_part_by_itself_is_always_fresh() -> None:
 def test_bt00_names_what_there_is() -> None:
     device = meter()
     general = tables[0].bind().decode(device.tables.read(0, 0, None, KEY, START))
-    assert {0, 1, 3, 7, 8, 23, 63, 64, 74} <= general.basic_tables_used  # type: ignore[attr-defined]
-    assert 65 not in general.basic_tables_used  # type: ignore[attr-defined]
-    assert general.extended_tables_used == {4, 11, 17, 21, 42, 54, 55}  # type: ignore[attr-defined]
-    assert general.basic_procedures_used == {4, 5, 10}  # type: ignore[attr-defined]
-    assert general.extended_procedures_used == {3, 8, 9, 10, 16}  # type: ignore[attr-defined]
-    assert general.basic_tables_write == {5, 7, 53}  # type: ignore[attr-defined]
+    assert {0, 1, 3, 7, 8, 23, 63, 64, 74} <= general.basic_tables_used  # type: ignore[attr-defined]  # as declared
+    assert 65 not in general.basic_tables_used  # type: ignore[attr-defined]  # as declared
+    assert general.extended_tables_used == {4, 11, 17, 21, 42, 54, 55}  # type: ignore[attr-defined]  # as declared
+    assert general.basic_procedures_used == {4, 5, 10}  # type: ignore[attr-defined]  # as declared
+    assert general.extended_procedures_used == {3, 8, 9, 10, 16}  # type: ignore[attr-defined]  # as declared
+    assert general.basic_tables_write == {5, 7, 53}  # type: ignore[attr-defined]  # as declared
 
 
 def test_several_data_sets_have_their_tables() -> None:
@@ -133,21 +133,21 @@ def test_several_data_sets_have_their_tables() -> None:
     status = tables[63].bind(dims).decode(device.tables.read(63, 0, None, KEY, START + 2 * DAY))
     counts = [
         (each.number_of_valid_blocks, each.number_of_valid_intervals)
-        for each in status.data_sets  # type: ignore[attr-defined]
+        for each in status.data_sets  # type: ignore[attr-defined]  # as declared
     ]
     assert counts == [(2, 96), (2, 24), (2, 1), (0, 0)]
     sizes = [len(device.tables.image(number, START)) for number in (64, 65, 66)]
     assert sizes == [10 * 1841, 5 * (5 + 3 + 24 * 10), 40 * (5 + 1 + 5)]
     definition = tables[2090].bind(dims).decode(device.tables.read(2090, 0, None, KEY, START))
-    assert [each.number_of_blocks for each in definition.data_sets] == [5, 40]  # type: ignore[attr-defined]
+    assert [each.number_of_blocks for each in definition.data_sets] == [5, 40]  # type: ignore[attr-defined]  # as declared
 
 
 @pytest.mark.parametrize("firmware", [(3, 10, 0), (3, 70, 5), (4, 30, 0)])
 def test_every_table_encodes_for_every_firmware(firmware: tuple[int, ...]) -> None:
     device = meter(set_up=SetUp(firmware=firmware))
     general = tables[0].bind().decode(device.tables.read(0, 0, None, KEY, START))
-    numbers = general.basic_tables_used - {7}  # type: ignore[attr-defined]
-    for number in numbers | {2048 + n for n in general.extended_tables_used}:  # type: ignore[attr-defined]
+    numbers = general.basic_tables_used - {7}  # type: ignore[attr-defined]  # as declared
+    for number in numbers | {2048 + n for n in general.extended_tables_used}:  # type: ignore[attr-defined]  # as declared
         image = device.tables.read(number, 0, None, KEY, START)
         record = tables[number].bind(device.parts.dims).decode(image)
         assert tables[number].bind(device.parts.dims).encode(record) == image

@@ -20,7 +20,7 @@ pytest.importorskip("demandlib", reason="the standard load profile is in osgp[si
 
 
 def quarter(*when: int) -> int:
-    return int(datetime(*when, tzinfo=UTC).timestamp()) // 900  # type: ignore[misc,arg-type]
+    return int(datetime(*when, tzinfo=UTC).timestamp()) // 900  # type: ignore[misc,arg-type]  # date and time in parts
 
 
 def published(month: int, kind: str) -> Floats:

@@ -39,7 +39,7 @@ def shelf() -> Shelf:
 
 def bench(key: bytes = MAK, **kwargs: object) -> tuple[Cable, PortTables, MepServer, Shelf]:
     tables = shelf()
-    server = MepServer(tables, KEYS, last=9, **kwargs)  # type: ignore[arg-type]
+    server = MepServer(tables, KEYS, last=9, **kwargs)  # type: ignore[arg-type]  # a mapping of arguments
     return calling(MepPort(), server), oma_tables(key, last=9), server, tables
 
 
@@ -257,7 +257,7 @@ def test_the_speed_changes_after_the_response() -> None:
         write(table, offset, data, key, now)
         server.change_speed(19200)
 
-    tables.write = changing  # type: ignore[method-assign]
+    tables.write = changing  # type: ignore[method-assign]  # the test's own in its place
     cable.call(client.write(2061, b"\x01"))
     caller = cable.ends[0]
     assert isinstance(caller, Caller)

@@ -204,11 +204,11 @@ def spoil_next(meter: MepServer) -> None:
     def spoil(now: float) -> bytes:
         data = send(now)
         if data:
-            meter.data_to_send = send  # type: ignore[method-assign]
+            meter.data_to_send = send  # type: ignore[method-assign]  # the test's own in its place
             return data[:-1] + bytes((data[-1] ^ 1,))
         return b""
 
-    meter.data_to_send = spoil  # type: ignore[method-assign]
+    meter.data_to_send = spoil  # type: ignore[method-assign]  # the test's own in its place
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -45,7 +45,7 @@ def shelf() -> Shelf:
 
 def bench(**kwargs: object) -> tuple[Cable, OpticalSession, OpticalServer, Shelf]:
     tables = shelf()
-    server = OpticalServer(tables, KEYS, **kwargs)  # type: ignore[arg-type]
+    server = OpticalServer(tables, KEYS, **kwargs)  # type: ignore[arg-type]  # a mapping of arguments
     port = OpticalPort()
     return calling(port, server), OpticalSession(port, RK), server, tables
 

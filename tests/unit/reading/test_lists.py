@@ -195,7 +195,7 @@ def test_water_behind_the_meter() -> None:
         async with served(imagined(await _with_water())) as bench:
             (found,) = await bench.ask(read_mbus)
         assert (found.slot, found.serial, found.medium) == (1, "12345678", "water")
-        assert found.read_at == datetime(2026, 6, 10, 6)  # noqa: DTZ001
+        assert found.read_at == datetime(2026, 6, 10, 6)  # noqa: DTZ001  # local time of the meter
         if pytest.importorskip("meterbus"):
             assert [(one.quantity, one.value, one.unit) for one in found.values] == [
                 ("volume", 12.565, "m³")

@@ -53,7 +53,7 @@ def test_no_two_classes_share_a_code() -> None:
     ],
 )
 def test_decode_errors_say_where(where: dict[str, str | int], text: str) -> None:
-    assert str(DecodeError("short", **where)) == text  # type: ignore[arg-type]
+    assert str(DecodeError("short", **where)) == text  # type: ignore[arg-type]  # a mapping of arguments
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)

@@ -107,8 +107,8 @@ def test_a_transaction_of_six_reads_and_its_answers() -> None:
     assert transactions.pack(answered) == SIX_ANSWERS
     wanted = [services.REQUESTS[m[0]].decode(m) for m in asked.messages]
     got = [services.READ_RESPONSE.decode(m) for m in answered.messages]
-    assert [r.table for r in wanted] == [2059, 20, 21, 2052, 2062, 2063]  # type: ignore[attr-defined]
-    assert [len(a.data) for a in got] == [r.count for r in wanted]  # type: ignore[attr-defined]
+    assert [r.table for r in wanted] == [2059, 20, 21, 2052, 2062, 2063]  # type: ignore[attr-defined]  # as declared
+    assert [len(a.data) for a in got] == [r.count for r in wanted]  # type: ignore[attr-defined]  # as declared
     sizes: Any = tables["ET11"].bind().part("data_entry_size").decode(got[0].data[5:7])
     assert sizes == 517
     assert got[2].data == BT21

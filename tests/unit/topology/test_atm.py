@@ -14,7 +14,7 @@ OURS, THEIRS = b"OSG", b"OSH"
 
 
 def answer(registration: Registration, **asked: object) -> bytes | None:
-    query = atm.query(7, EVERYBODY, domain=OURS, **asked)  # type: ignore[arg-type]
+    query = atm.query(7, EVERYBODY, domain=OURS, **asked)  # type: ignore[arg-type]  # a mapping of arguments
     return Responder(NEURON, PROGRAM).answer(query, 10.2, registration)
 
 

@@ -68,7 +68,7 @@ def test_layouts_are_shared_by_equal_dimensions() -> None:
 class Unhashable:
     """A dimension table that cannot be a key."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # on purpose
     channels, intervals = 2, 3
 
 

@@ -193,7 +193,7 @@ class EnergyRegisters:
             return NotImplemented
         return bool(np.array_equal(self._state, other._state))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
         pairs = zip(Channel, self._state.tolist(), strict=True)
