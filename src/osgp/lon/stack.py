@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Hashable
 from itertools import count
 
+import msgspec
+
 from osgp.errors import DecodeError, EncodeError, LocalProtocolError
 from osgp.lon import nm
 from osgp.lon.addresses import Broadcast, Group, GroupMember, Service
@@ -142,6 +144,19 @@ class Stack:
     def close_management(self, closed: bool) -> None:
         """While closed a configured node refuses changes, however they are authenticated."""
         self._responder.closed = closed
+
+    def manage(self, message: Received, apdu: bytes) -> tuple[bytes | None, bool]:
+        """Executes network management that came inside `message`, whose sender the application has
+        proven: also while closed.
+
+        The response, and whether the configuration changed; `reindex` puts it in force, after the
+        response was given, because the asker knows the old address.
+        """
+        closed, self._responder.closed = self._responder.closed, False
+        inner = msgspec.structs.replace(message, apdu=apdu, authenticated=True)
+        outcome = self._responder.handle(inner)
+        self._responder.closed = closed
+        return outcome.response, outcome.changed
 
     def reindex(self) -> None:
         """To be called after the application changed `config`."""

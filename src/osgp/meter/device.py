@@ -17,6 +17,7 @@ import random
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from osgp.errors import InsufficientSecurityClearance, OperationNotPossible
 from osgp.lon import (
     AuthScheme,
     ConfigChanged,
@@ -33,13 +34,15 @@ from osgp.meter.identity import MeterProfile, neighbourhood
 from osgp.meter.measuring import MeasuringEngine
 from osgp.meter.nvm import Nvm
 from osgp.meter.parts import Parts
-from osgp.meter.security import CommandSecurity, LineSecurity
+from osgp.meter.security import AES_KEY, CommandSecurity, LineSecurity
 from osgp.meter.tables import MeterTables
 from osgp.repeating import Repeater
+from osgp.security.management import NETWORK_SERVICE
 from osgp.security.omak import PlcScope
 from osgp.security.profile import Code, Mode
 from osgp.security.suite import Outcome
 from osgp.session.server import TableServer
+from osgp.spec.services import ResponseCode
 from osgp.topology.agent import Agent, registered_in
 from osgp.topology.atm import MESSAGE_CODE
 
@@ -134,7 +137,14 @@ class VirtualMeter:
         self.stack = Stack(config, self._rng)
         self.repeater = Repeater(self.stack)
         self._security = LineSecurity(self.parts, self.nvm, self._rng)
-        self._server = TableServer(self._security, self.tables, keep=self._keep_numbers)
+        self._server = TableServer(
+            self._security,
+            self.tables,
+            keep=self._keep_numbers,
+            services={NETWORK_SERVICE: self._manage},
+        )
+        self._asked: Received | None = None
+        self._moved = False
         self._answers: dict[int, Answer] = dict.fromkeys(self._security.codes, self._serve)
         self._answers[MESSAGE_CODE] = self._answer_atm
         self.agent = Agent(self.stack, CommandSecurity(self._security), now)
@@ -183,14 +193,28 @@ class VirtualMeter:
             self.stack.decline(message.token)
         else:
             self.stack.respond(message.token, answer, now)
+        if self._moved:
+            self._moved = False
+            self.stack.reindex()
+            self._configured(now)
 
     def _serve(self, message: Received, now: float) -> bytes | None:
         accepted = self._server.outcomes[Outcome.ACCEPTED]
+        self._asked = message
         response = self._server.receive(message.apdu, now)
         if self._server.outcomes[Outcome.ACCEPTED] != accepted:
             self.agent.contacted(now)
         self._keep_security()
         return response
+
+    def _manage(self, request: bytes, key: str, now: float) -> bytes:
+        """Network management that came through the secure channel; a domain key is not enough."""
+        if key != AES_KEY or self._asked is None or self._asked.apdu[0] != Code.UNICAST:
+            raise InsufficientSecurityClearance
+        response, self._moved = self.stack.manage(self._asked, request)
+        if response is None:
+            raise OperationNotPossible("network management that nobody answers")
+        return bytes((ResponseCode.OK,)) + response
 
     def _received_broadcast(self, message: Received, now: float) -> None:
         """A message that nobody answers: only secured broadcasts count their numbers."""

@@ -3,8 +3,9 @@
 A meter with a factory key knows OSGP-AES-128-PSK beside the old suite (`osgp.security.dual`); one
 without knows the old suite only. Its security mode (ET04.127) is in the suite's state. In mode 2
 every message of the old suite is refused, and while the meter has a place in a domain nobody
-changes its configuration by network management, whose authentication rests on the OMAK. To give it
-another place a concentrator changes the mode inside a secure channel, and back.
+changes its configuration by plain network management, whose authentication rests on the OMAK. A
+concentrator gives it another place inside the secure channel (`osgp.session.managing`), where the
+factory key does not reach.
 
 | security event | alarm (BT03) | log (BT74) |
 |---|---|---|
@@ -42,6 +43,7 @@ from osgp.spec.services import ResponseCode
 SEQUENCE_CELL: Final = "sequence"
 SECURITY_CELL: Final = "security"
 FACTORY: Final = "FACTORY"
+AES_KEY: Final = "AES"
 
 _ALARMS: Final = {
     EventKind.KEY_USAGE_HIGH: KEY_EXPIRATION_PENDING,

@@ -15,6 +15,9 @@ from osgp.security.profile import ID_SIZE, WRAPPED_SIZE, R
 from osgp.wire import NO_DIMS, Record, bind, octets, uint8, uint16, uint32
 
 SERVICE: Final = 0x78
+NETWORK_SERVICE: Final = 0x79
+"""Service code of network management inside the channel: ``00 79 ‖ request``, answered with
+``00 00 ‖ response``.  The session hands it on (`osgp.session.managing`)."""
 OK: Final = 0x00
 
 

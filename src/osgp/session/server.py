@@ -10,7 +10,7 @@ between loses the request, and nobody can have it executed by playing it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from osgp.errors import (
@@ -51,11 +51,19 @@ class Tables(Protocol):
     def write(self, table: int, offset: int | None, data: bytes, key: str, now: float) -> None: ...
 
 
+Service = Callable[[bytes, str, float], bytes]
+"""A service beside the tables: what follows its code, the key that opened it, `now`; its response.
+
+It may raise ServiceError.
+"""
+
+
 class TableServer:
     """One port of a device: sealed requests in, sealed responses out.
 
     `keep` writes `security.export_state()` to non-volatile memory; it is called before a request is
     executed, whenever the state `must_persist`. None: the caller does not care about power cuts.
+    `services`: services beside those of the tables, by code.
     """
 
     def __init__(
@@ -66,9 +74,11 @@ class TableServer:
         limits: Limits = PLC_LIMITS,
         head: bytes = b"\x00",
         keep: Callable[[], None] | None = None,
+        services: Mapping[int, Service] | None = None,
     ) -> None:
         self.security = security
         self._tables, self._limits, self._head, self._keep = tables, limits, head, keep
+        self._services = services or {}
         self.outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
 
     def receive(self, apdu: bytes, now: float) -> bytes | None:
@@ -93,20 +103,14 @@ class TableServer:
         return self.security.seal_response(opened, response)
 
     def _execute(self, opened: OpenedRequest, now: float) -> bytes:
+        body = opened.apdu[len(self._head) :]
+        service = self._services.get(body[0]) if body else None
         try:
-            return self._serve(self._decoded(opened.apdu), opened.key, now)
+            if service is not None:
+                return service(body[1:], opened.key, now)
+            return self._serve(_decoded(body), opened.key, now)
         except ServiceError as refusal:
             return WRITE_RESPONSE.encode(WriteResponse(refusal.response_code))
-
-    def _decoded(self, apdu: bytes) -> Record:
-        body = apdu[len(self._head) :]
-        layout = REQUESTS.get(body[0]) if body else None
-        if layout is None:
-            raise ServiceNotSupported
-        try:
-            return layout.decode(body)
-        except DecodeError as error:
-            raise OperationNotPossible(str(error)) from error
 
     def _serve(self, request: Record, key: str, now: float) -> bytes:
         match request:
@@ -135,4 +139,14 @@ class TableServer:
         return WRITE_RESPONSE.encode(WriteResponse(ResponseCode.OK))
 
 
-__all__ = ["Command", "TableServer", "Tables"]
+def _decoded(body: bytes) -> Record:
+    layout = REQUESTS.get(body[0]) if body else None
+    if layout is None:
+        raise ServiceNotSupported
+    try:
+        return layout.decode(body)
+    except DecodeError as error:
+        raise OperationNotPossible(str(error)) from error
+
+
+__all__ = ["Command", "Service", "TableServer", "Tables"]
