@@ -46,6 +46,9 @@ def conversation(case: dict[str, Any]) -> Exchange[Any]:
     tables = oma_tables(bytes.fromhex(case["key"]), last=int(case["next"], 16) - 1)
     for request in frames(case, "client"):
         command, table = request[2], int.from_bytes(request[3:5])
+        if command == 0x40:
+            yield from tables.write_whole(table, request[7:-12])
+            continue
         offset, count = int.from_bytes(request[5:8]), int.from_bytes(request[8:10])
         data = request[10:-12]
         if command == 0x4F:
