@@ -81,14 +81,8 @@ class Check:
         self.clock_error = round(shown - (asked + way), 1)
         if abs(self.clock_error) <= tolerance:
             return
-        parameters = SetDateAndTime.make(
-            set_time=True,
-            set_date=True,
-            date_time=LTimeDate.of(datetime.fromtimestamp(self._clock.now + way, UTC)),
-            greenwich_mean_time=True,
-        )
         number = self._reader.next_call(int(self._clock.now))
-        yield from call(self._reader.client, parameters, number)
+        yield from call(self._reader.client, _setting(self._clock.now + way), number)
 
     def _bytes(self, table: str, first: str, last: str) -> Exchange[bytes]:
         """The bytes from one field to another of the same table."""
@@ -96,3 +90,19 @@ class Check:
         begin, end = layout.span(first), layout.span(last)
         count = end.offset + end.size - begin.offset
         return (yield from self._reader.bytes_at(tables[table], begin.offset, count))
+
+
+def _setting(time: float) -> SetDateAndTime:
+    """BP10 for a time (seconds UTC)."""
+    moment = datetime.fromtimestamp(time, UTC)
+    return SetDateAndTime(
+        set_time=True,
+        set_date=True,
+        set_qualifier=False,
+        date_time=LTimeDate.of(moment),
+        day_of_week=moment.isoweekday() % 7,
+        daylight_saving_time=False,
+        greenwich_mean_time=True,
+        time_zone_applied=False,
+        dst_applied=False,
+    )

@@ -125,7 +125,7 @@ class Concentrator:
         """Takes a device out of the network as soon as the line is free. Raises KeyError.
 
         It stays out, even if it answers queries, until `admit`. One that does not answer counts
-        as removed too: it is told so when it does. Its keys are forgotten either way.
+        as removed too: it is told so again every `Plan.search_every`. Its keys are forgotten.
         """
         self._work.to_remove.append(self.devices[neuron_id])
 
@@ -202,10 +202,12 @@ class Concentrator:
         return True
 
     def _attend(self, known: KnownDevice, now: float) -> None:
-        """Commissions or visits."""
-        if known.dropped or known.life is Life.DECOMMISSIONED:
+        """Removes again who did not hear it, visits, or commissions."""
+        if known.dropped:
             return
-        if known.commissioned:
+        if known.life is Life.DECOMMISSIONED:
+            self._registrar.remove(known, now)
+        elif known.commissioned:
             self._rounds.visit(known, now)
         else:
             self._registrar.commission(known, now)

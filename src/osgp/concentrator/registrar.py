@@ -115,6 +115,7 @@ class Registrar:
         error = outcome_of(talk).error
         if error is not None:
             log.warning("removed without an answer", device=known.name, reason=str(error))
+            self._work.agenda.put(known, now + self._work.plan.search_every)
         self._suites.erase(known)
         if known.life is not Life.DECOMMISSIONED:
             known.happened(Happening.REMOVED, self._work.sink)

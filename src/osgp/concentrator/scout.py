@@ -81,6 +81,8 @@ class Scout:
         work = self._work
         known = work.roster.meet(found.neuron_id, found.program_id, now)
         if known is None or known.life is Life.DECOMMISSIONED:
+            if known is not None and found.member:
+                work.to_remove.append(known)
             return False
         if found.member and known.commissioned:
             if known.failures:

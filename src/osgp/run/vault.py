@@ -2,8 +2,8 @@
 
 The file is SQLite. Each record is closed in a `Box` (AES-256-GCM, bound to its name) under a data
 key of the file's own, which a `Wrapper` holds (`osgp.security.keystore`). A record is durable when
-`put` returns: it says which numbers were used, and a number that were used again after a power cut
-would be a nonce used twice. Source.PROJECT, version 1.
+`put` returns: numbers are nonces, and one that was forgotten would be used twice. Source.PROJECT,
+version 1.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from osgp.errors import DecodeError, RemoteProtocolError
 from osgp.lon import nm
-from osgp.lon.config import DomainEntry, NodeState
+from osgp.lon.config import UNUSED_DOMAIN, DomainEntry, NodeState
 from osgp.session import Exchange, Send
 
 DOMAIN_INDEX = 0
@@ -40,9 +40,12 @@ def phase() -> Exchange[int]:
 
 
 def decommission() -> Exchange[None]:
-    """Makes the device unconfigured again; its key stays, and it may be discovered anew.
+    """Takes the device's place from it: it is unconfigured, and a member of no domain.
 
-    Raises RemoteProtocolError where it refuses, TransportError where it is silent.
+    The OMAK, which it came with, stays (LEAVE_DOMAIN would erase half of it), so that it may be
+    discovered anew. Raises RemoteProtocolError where it refuses, TransportError where it is silent.
     """
     answer = yield Send(nm.set_node_mode(nm.Mode.CHANGE_STATE, NodeState.UNCONFIGURED))
     nm.expect(nm.Code.SET_NODE_MODE, answer)
+    left = yield Send(nm.join_domain(DOMAIN_INDEX, UNUSED_DOMAIN))
+    nm.expect(nm.Code.EXPANDED, left, sub=nm.Expanded.JOIN_DOMAIN)
