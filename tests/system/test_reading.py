@@ -174,6 +174,25 @@ def test_dump_and_impersonate(meter: Served, capsys: Said, tmp_path: Path) -> No
     ]
 
 
+def test_an_impersonator_says_the_same_of_everything(
+    meter: Served, capsys: Said, tmp_path: Path
+) -> None:
+    """Two dumps, of the meter and of its dump: alike, but for the clocks that go on."""
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    assert run(["dump", str(first), *meter.options("mk")]) == OK
+    served = Served(tmp_path, "--from-dump", str(first), "--optical", "pty")
+    assert run(["dump", str(second), *served.options("mk")]) == OK
+    for command in (["mbus"], ["events"], ["profile", "--days", "0.2"], ["selfreads"]):
+        assert run([*command, *served.options(), "--json"]) == OK
+    assert run(["write", "BT53", "time_zone_offset=0", *served.options("mk"), "--yes"]) == FAILED
+    served.stop()
+    capsys.readouterr()
+    one, other = (json.loads(file.read_text())["tables"] for file in (first, second))
+    assert list(one) == list(other)
+    differ = {name for name in one if one[name]["hex"] != other[name]["hex"]}
+    assert differ <= {"BT52", "BT55"}
+
+
 def test_write_and_call(meter: Served, capsys: Said) -> None:
     options = meter.options("mk")
     change = ["write", "BT53", "time_zone_offset=120", *options]
@@ -188,6 +207,33 @@ def test_write_and_call(meter: Served, capsys: Said) -> None:
     assert shown["bt07"].startswith("1008")
     assert "response" not in shown
     assert asked(capsys, "call", "EP16", "delta=1", *options, "--yes")["response"] == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [("y", OK, "written"), ("n", FAILED, "nothing was sent"), ("", USAGE, "--yes or --dry-run")],
+)
+def test_asked_first(
+    meter: Served,
+    capsys: Said,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    said: str,
+) -> None:
+    """No session is open while somebody thinks: a meter's would run out."""
+    options = meter.options("mk")
+
+    class Thinking(io.StringIO):
+        def readline(self, *args: Any) -> Any:
+            assert run(["read", "BT53.time_zone_offset", *options, "--json"]) == OK
+            return super().readline(*args)
+
+    monkeypatch.setattr("sys.stdin", Thinking(f"{answer}\n" if answer else ""))
+    assert run(["write", "BT53", "time_zone_offset=60", *options]) == code
+    shown = capsys.readouterr()
+    assert "BT53 at 4: 3c 00 → 3c 00" in shown.out
+    assert said in shown.err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from . import ports
 from .inputs import console, print_json
-from .write import DRY_RUN, YES, agreed, pairs_of
+from .write import DRY_RUN, YES, agree, pairs_of
 
 if TYPE_CHECKING:
     from osgp.run.reading.changing import Call
@@ -37,23 +37,30 @@ def call(
     json: bool,
 ) -> None:
     """Call a procedure once and show its result. Asks before it does."""
-    from osgp.run.reading.changing import plan_call, send_call
+    from osgp.run.reading.changing import plan_call, renumbered, send_call
 
     pairs = pairs_of(values or [])
 
-    async def action(device: Device) -> dict[str, Any]:
-        planned = await device.run(lambda reader: plan_call(reader, name, pairs))
-        if dry_run or not agreed(lambda: _show(planned), yes, json):
-            if not json:
-                _show(planned)
-            return _plain(planned)
-        result = await device.run_once(lambda reader: send_call(reader, planned))
-        return _plain(planned) | {"response": result}
+    async def plan(device: Device) -> Call:
+        return await device.run(lambda reader: plan_call(reader, name, pairs))
 
-    found = ports.talk(access, action, quiet=True)
+    async def send(device: Device) -> dict[str, Any]:
+        call = await device.run(lambda reader: renumbered(reader, planned))
+        result = await device.run_once(lambda reader: send_call(reader, call))
+        return _plain(call) | {"response": result}
+
+    planned = ports.talk(access, plan, quiet=True)
+    if dry_run:
+        if json:
+            print_json(_plain(planned))
+        else:
+            _show(planned)
+        return
+    agree(lambda: _show(planned), yes, json)
+    found = ports.talk(access, send, quiet=True)
     if json:
         print_json(found)
-    elif "response" in found:
+    else:
         ports.said(f"completed{_answer(found['response'])}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -42,7 +43,7 @@ def write(
     json: bool,
 ) -> None:
     """Write fields of a table: only the bytes of these fields. Asks before it does."""
-    from osgp.run.reading.changing import plan_write, send_write
+    from osgp.run.reading.changing import check_unchanged, plan_write, send_write
     from osgp.run.reading.wanted import wanted
 
     one, pairs = wanted(what), pairs_of(values or [])
@@ -52,18 +53,23 @@ def write(
         raise UsageError("name the field once: TABLE FIELD=VALUE, or TABLE.FIELD --data HEX")
     raw = None if data is None else bytes_of(data)
 
-    async def action(device: Device) -> list[Change]:
-        changes = await device.run(lambda reader: plan_write(reader, one, pairs, raw))
-        if dry_run or not agreed(lambda: _show(changes, json=False), yes, json):
-            return changes
-        await device.run_once(lambda reader: send_write(reader, changes))
-        if not json:
-            ports.said("written")
-        return changes
+    async def plan(device: Device) -> list[Change]:
+        return await device.run(lambda reader: plan_write(reader, one, pairs, raw))
 
-    changes = ports.talk(access, action, quiet=True)
+    async def send(device: Device) -> None:
+        await device.run(lambda reader: check_unchanged(reader, changes))
+        await device.run_once(lambda reader: send_write(reader, changes))
+
+    changes = ports.talk(access, plan, quiet=True)
+    if not dry_run:
+        agree(lambda: _show(changes, json=False), yes, json)
     if json or dry_run:
         _show(changes, json)
+    if dry_run:
+        return
+    ports.talk(access, send, quiet=True)
+    if not json:
+        ports.said("written")
 
 
 def pairs_of(values: list[str]) -> list[tuple[str, str]]:
@@ -77,15 +83,25 @@ def pairs_of(values: list[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def agreed(show: Any, yes: bool, json: bool) -> bool:
-    """Whether to go on; with --json only --yes says so. Aborts where the user says no."""
+def agree(show: Any, yes: bool, json: bool) -> None:
+    """Ends the command unless the user wants to go on; with --json only --yes says so.
+
+    No session is open meanwhile: a meter does not wait for people.
+    """
     if yes:
-        return True
+        return
     if json:
         raise UsageError("with --json, say --yes or --dry-run")
     show()
-    typer.confirm("send this to the meter?", abort=True, err=True)
-    return True
+    try:
+        wanted = typer.confirm("send this to the meter?", err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError("nobody is there to ask: say --yes or --dry-run") from None
+    if not wanted:
+        ports.said("nothing was sent")
+        raise typer.Exit(1)
 
 
 def _show(changes: list[Change], json: bool) -> None:

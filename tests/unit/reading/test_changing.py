@@ -14,7 +14,14 @@ from osgp.errors import (
     TransportError,
     UsageError,
 )
-from osgp.run.reading.changing import plan_call, plan_write, send_call, send_write
+from osgp.run.reading.changing import (
+    check_unchanged,
+    plan_call,
+    plan_write,
+    renumbered,
+    send_call,
+    send_write,
+)
 from osgp.run.reading.wanted import Wanted
 
 from .bench import MK, RK, run, served, virtual
@@ -155,3 +162,31 @@ def test_what_cannot_be_called(name: str, reason: str) -> None:
 
 def _sending(planned: Any) -> Any:
     return lambda reader: send_call(reader, planned)
+
+
+def test_what_changed_meanwhile_is_not_overwritten() -> None:
+    async def work() -> None:
+        async with served(virtual(1.0)) as bench, bench.device(MK) as device:
+            asked = Wanted("BT53")
+            pairs = [("time_zone_offset", "120")]
+            changes = await device.run(lambda r: plan_write(r, asked, pairs, None))
+            await device.run(lambda r: check_unchanged(r, changes))
+            await device.run_once(lambda r: send_write(r, changes))
+            with pytest.raises(UsageError, match="changed meanwhile"):
+                await device.run(lambda r: check_unchanged(r, changes))
+
+    run(work)
+
+
+def test_a_call_is_renumbered_when_somebody_else_called() -> None:
+    async def work() -> None:
+        async with served(virtual(1.0)) as bench, bench.device(MK) as device:
+            pairs = [("delta", "1")]
+            planned = await device.run(lambda r: plan_call(r, "EP16", pairs))
+            await device.run_once(lambda r: send_call(r, planned))
+            again = await device.run(lambda r: renumbered(r, planned))
+            assert again.sequence != planned.sequence
+            assert again.image[3:] == planned.image[3:]
+            await device.run_once(lambda r: send_call(r, again))
+
+    run(work)

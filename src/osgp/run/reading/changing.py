@@ -20,7 +20,7 @@ from osgp.session.procedures import answered_in, call, next_number
 from osgp.session.reader import DeviceReader
 from osgp.spec import EXTENDED, Procedure, Table
 from osgp.spec.tables.general import ProcedureInitiate
-from osgp.wire import NO_DIMS, bind
+from osgp.wire import NO_DIMS, Layout, bind
 from osgp.wire.resolve import Resolved, resolve
 
 from .wanted import Wanted
@@ -68,6 +68,16 @@ def plan_write(
     return _changes(one.table, [resolve(layout, name) for name, _ in pairs], image, changed)
 
 
+def check_unchanged(reader: DeviceReader, changes: Sequence[Change]) -> Exchange[None]:
+    """Raises UsageError where a table is not any more what it was when the writes were planned."""
+    for change in changes:
+        declaration = find(change.table)
+        assert issubclass(declaration, Table)
+        now = yield from reader.bytes_at(declaration, change.offset or 0, len(change.before))
+        if now != change.before:
+            raise UsageError(f"{change.table} has changed meanwhile: nothing was written")
+
+
 def send_write(reader: DeviceReader, changes: Sequence[Change]) -> Exchange[None]:
     """Writes, in order. Raises ServiceError, SecurityError, TransportError."""
     for change in changes:
@@ -86,7 +96,20 @@ def plan_call(reader: DeviceReader, name: str, pairs: Sequence[Pair]) -> Exchang
     layout = declaration.bind(reader.dims)
     parameters: Any = assembled(layout, {}, pairs)
     sequence = yield from next_sequence(reader)
-    number = declaration.info.number
+    return Call(parameters, sequence, _initiate(parameters, sequence, layout))
+
+
+def renumbered(reader: DeviceReader, planned: Call) -> Exchange[Call]:
+    """The same call with a number that is free now: somebody else may have called meanwhile."""
+    sequence = yield from next_sequence(reader)
+    layout = type(planned.procedure).bind(reader.dims)
+    image = _initiate(planned.procedure, sequence, layout)
+    return msgspec.structs.replace(planned, sequence=sequence, image=image)
+
+
+def _initiate(parameters: Procedure, sequence: int, layout: Layout[Any]) -> bytes:
+    """The image of BT07."""
+    number = parameters.info.number
     request = ProcedureInitiate.make(
         procedure_number=number & (1 << _MANUFACTURER_BIT) - 1,
         extended=number >= EXTENDED,
@@ -94,7 +117,7 @@ def plan_call(reader: DeviceReader, name: str, pairs: Sequence[Pair]) -> Exchang
         sequence_number=sequence,
         parameters=layout.encode(parameters),
     )
-    return Call(parameters, sequence, ProcedureInitiate.bind().encode(request))
+    return ProcedureInitiate.bind().encode(request)
 
 
 def send_call(reader: DeviceReader, planned: Call) -> Exchange[Any]:
@@ -152,4 +175,13 @@ def _changes(table: str, places: list[Resolved], image: bytes, changed: bytes) -
     return [Change(table, number, at, image[at:end], changed[at:end]) for at, end in spans]
 
 
-__all__ = ["Call", "Change", "plan_call", "plan_write", "send_call", "send_write"]
+__all__ = [
+    "Call",
+    "Change",
+    "check_unchanged",
+    "plan_call",
+    "plan_write",
+    "renumbered",
+    "send_call",
+    "send_write",
+]
