@@ -142,9 +142,14 @@ class _Composition:
         seen = tables if meter is None else MepPortTables(meter, meter.mep, port)
         if meter is not None:
             meter.mep.numbers.append(lambda: number.last)
-        await self._serve(name, place, meter, lambda: number.follow(self._mep(seen, number)))
+        interface = int if meter is None else meter.interface
 
-    def _mep(self, tables: Tables, number: MepNumber) -> MepServer:
+        def make() -> MepServer:
+            return number.follow(self._mep(seen, number, interface))
+
+        await self._serve(name, place, meter, make)
+
+    def _mep(self, tables: Tables, number: MepNumber, interface: Callable[[], int]) -> MepServer:
         keys: dict[str, KeyLike] = {**self._profile.of(*MEP_KEYS)}
         return MepServer(
             tables,
@@ -153,6 +158,7 @@ class _Composition:
             persist=number.keep,
             engine=_engines(keys, required=self._options.tls_required),
             tls_required=self._options.tls_required,
+            interface=interface,
             line=UNLIMITED,
             timing=UNHURRIED,
         )

@@ -80,6 +80,10 @@ class SequenceWindow(_Reserved):
         self._advance(number)
         return True
 
+    def skip(self, count: int) -> None:
+        """`last` moves on without a message."""
+        self._set((self.last + count) % MODULUS)
+
 
 class SequenceCounter(_Reserved):
     """The client's side: `last` is the number last sent."""

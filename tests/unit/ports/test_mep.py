@@ -108,6 +108,18 @@ def test_an_unknown_sequence_number_costs_one_exchange() -> None:
     assert (client.statistics.resyncs, server.sequence) == (1, 10)
 
 
+def test_a_changed_interface_moves_the_sequence_number() -> None:
+    versions = [3]
+    server = MepServer(shelf(), KEYS, last=9, interface=lambda: versions[0])
+    cable = calling(MepPort(), server)
+    client = oma_tables(MAK, last=9)
+    cable.call(client.read(0, 0, 2))
+    assert (client.statistics.resyncs, server.sequence) == (0, 10)
+    versions[0] += 1
+    assert cable.call(client.read(0, 0, 2)) == b"\0\1"
+    assert (client.statistics.resyncs, server.sequence) == (1, 36)
+
+
 def test_a_meter_that_always_wants_another_number_ends_the_exchange() -> None:
     class Never(MepServer):
         def receive(self, data: bytes, now: float) -> None:

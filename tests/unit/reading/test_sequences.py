@@ -11,9 +11,10 @@ from osgp.ports.mep import UNHURRIED, MepServer
 from osgp.run.reading.device import Access, open_device
 from osgp.run.reading.sequences import SequenceFile
 from osgp.security.keys import Purpose, read_key
+from osgp.spec.declare import EXTENDED
 from osgp.transport import Driver, serve_tcp
 
-from .bench import profile, run, virtual
+from .bench import Counted, profile, run, virtual
 
 MAK = "mep advanced, test!!"
 
@@ -63,3 +64,38 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
 def test_ports_have_numbers_of_their_own(tmp_path: Path) -> None:
     SequenceFile(tmp_path, "a").keep(b"\0\0\0\1")
     assert SequenceFile(tmp_path, "b").load() is None
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_changed_interface_is_noticed_in_the_middle_of_a_session(
+    tmp_path: Path, kept: bool
+) -> None:
+    async def work() -> tuple[list[int], list[int]]:
+        version = [1]
+        tables = Counted(virtual(1.0))
+        server = MepServer(
+            tables,
+            dict(profile(1.0).of("MAK")),
+            line=UNLIMITED,
+            timing=UNHURRIED,
+            interface=lambda: version[0],
+        )
+        listening = await serve_tcp(Driver(server))
+        place = f"tcp://127.0.0.1:{listening.port}"
+        cache = tmp_path if kept else None
+        access = Access(mep=place, key=read_key(MAK, Purpose.MEP), cache=cache)
+        async with open_device(access) as device:
+            await device.run(lambda reader: reader.table("BT23"))
+            tables.reads.clear()
+            await device.run(lambda reader: reader.table("BT23"))
+            same = [table for table, *_ in tables.reads]
+            version[0] += 1
+            tables.reads.clear()
+            await device.run(lambda reader: reader.table("BT23"))
+        await listening.close()
+        return same, [table for table, *_ in tables.reads]
+
+    same, changed = run(work)
+    assert set(same) == {23}
+    looked_at = {4 + EXTENDED} if kept else {0, 21}
+    assert looked_at < set(changed)

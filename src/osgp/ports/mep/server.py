@@ -27,6 +27,9 @@ from .tls_server import TlsServer
 NOT_NOW: Final = bytes((Answer.NO_SESSION,))
 """An RC4 request while TLS is up or required: the guide says 'not accepted' and names no code."""
 
+INTERFACE_STEP: Final = 25
+"""Sequence numbers that a change of the interface skips (MEP guide, IDT version)."""
+
 KEY_NAMES: Final = ("MAK", "MBK")
 """In the order in which the meter tries them."""
 
@@ -36,7 +39,8 @@ class MepServer:
 
     `keys`: MAK and MBK, of which the first 16 bytes count. `last`: ET04.103, or `restore`: what
     `persist` was given last; it is called before anything is sent whenever it has to be. `engine`
-    makes server sides of TLS; `tls_required` is the port's setting in ET97.
+    makes server sides of TLS; `tls_required` is the port's setting in ET97. `interface` changes
+    with the IDT version: by skipping numbers the meter has its client look at that.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class MepServer:
         persist: Callable[[bytes], None] | None = None,
         engine: Callable[[], TlsEngine] | None = None,
         tls_required: bool = False,
+        interface: Callable[[], int] = int,
         line: Line = NORMAL,
         timing: MepTiming = STANDARD,
     ) -> None:
@@ -56,6 +61,7 @@ class MepServer:
         ordered = {name: key_bytes(keys[name])[:PSK_SIZE] for name in KEY_NAMES if name in keys}
         suite = OmaServer(dict(ordered), MepScope(), last=last, restore=restore)
         self._suite, self._persist = suite, persist
+        self._interface, self._known = interface, interface()
         self._rc4 = TableServer(MepServerDialect(suite), tables, limits=RC4_LIMITS, head=b"")
         self._tls = None if engine is None else TlsServer(tables, engine)
         self._parser = FrameParser()
@@ -149,11 +155,18 @@ class MepServer:
             return response
         if self.tls_required or (self._tls is not None and self._tls.established):
             return NOT_NOW
+        self._follow_interface()
         accepted = self._rc4.outcomes[Outcome.ACCEPTED]
         answer = self._rc4.receive(message, now)
         if self._rc4.outcomes[Outcome.ACCEPTED] > accepted:
             self.last_success = now
         return answer
+
+    def _follow_interface(self) -> None:
+        found = self._interface()
+        if found != self._known:
+            self._known = found
+            self._suite.skip(INTERFACE_STEP)
 
     def _answer(self, response: bytes, now: float) -> None:
         """Queues a response; one that is partly out is finished, and the new one is not given."""

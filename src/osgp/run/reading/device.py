@@ -122,12 +122,15 @@ class Device:
         Raises what the conversation raises; TransportError if the line is lost.
         """
         try:
-            return await self._call(make)
+            result = await self._call(make)
         except (DecodeError, InterfaceChangeAlarm):
             if not self._recalled:
                 raise
-            self._forget()
-            return await self._call(make)
+        else:
+            if not await self._interface_changed():
+                return result
+        self._forget()
+        return await self._call(make)
 
     async def run_once(self, make: Make[T]) -> T:
         """As `run`, for conversations that change something: they are never begun anew."""
@@ -142,6 +145,7 @@ class Device:
             raise
         if self._cache is not None:
             await self._recall(self._cache)
+        self._corrected = self.tables.statistics.resyncs
 
     async def close(self) -> None:
         """Keeps what was learned and logs off; never raises."""
@@ -171,6 +175,21 @@ class Device:
         with suppress(DecodeError):
             self.reader.dims = dims_from(images, self.reader.dims)
             self._images, self._recalled = dict(images), bool(images)
+
+    async def _interface_changed(self) -> bool:
+        """Whether layouts ceased to hold meanwhile.
+
+        A meter whose interface changed moves its sequence number away (MEP guide, IDT version), so
+        there is a reason to look after a correction.
+        """
+        before, corrected = self._corrected, self.tables.statistics.resyncs
+        self._corrected = corrected
+        if corrected == before:
+            return False
+        if self._interface is None:
+            return True
+        known, self._interface = self._interface, await self._call(interface_of)
+        return self._interface != known
 
     def _forget(self) -> None:
         self._images, self._recalled = {}, False

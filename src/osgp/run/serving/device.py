@@ -36,6 +36,10 @@ class ServedMeter:
         self.meter.handle_timer(self.clock.unix(now))
         return self.meter.powered
 
+    def interface(self) -> int:
+        """A number that changes with the IDT version."""
+        return self.meter.parts.firmware.state.switches
+
     def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
         self.meter.handle_timer(self.clock.unix(now))
         return self.mep.read(table, offset, count, key, self.clock.unix(now))
