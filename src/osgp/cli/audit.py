@@ -47,11 +47,11 @@ def omak(
         print_json({"attacks": attacks, "advice": ADVICE})
     else:
         out = console()
-        table = grid("attack", "needs", "queries", "published", "seconds", "key recovered")
+        table = grid("attack", "needs", "queries", "published", "seconds", "recovered", "right")
         for one in attacks:
-            came = one.key if one.correct else "wrong"
             counts = (str(one.queries), one.published, f"{one.seconds:.3f}")
-            table.add_row(one.name, one.needs, *counts, Text(came, "red"))
+            right = "yes" if one.correct else "no"
+            table.add_row(one.name, one.needs, *counts, Text(one.key, "red"), right)
         out.print(table)
         for line in ADVICE:
             out.print(f"\n{line}")

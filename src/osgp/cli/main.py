@@ -97,7 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         result = app(args=arguments, prog_name="osgp", standalone_mode=False)
     except typer.TyperException as error:
-        return complain(error.format_message(), "", USAGE)
+        told = error.format_message()  # nothing where the help was shown instead
+        return complain(told, "", USAGE) if told else USAGE
     except typer.Abort:
         return complain("interrupted", "", INTERRUPTED)
     except UsageError as error:

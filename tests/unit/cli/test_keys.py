@@ -242,3 +242,10 @@ def test_nothing_that_is_kept_or_raised_shows_a_key(street: Path) -> None:
         except OsgpError as error:
             told.append("".join(traceback.format_exception(error)) + repr(error.args))
     assert len(told) == 3 and silent("".join(told), OTHER, MASTER, OMAK)
+
+
+@pytest.mark.parametrize("group", ["keys", "audit"])
+def test_a_group_alone_shows_its_help_and_no_empty_complaint(osgp: Runner, group: str) -> None:
+    result = osgp(group)
+    assert result.code == 2 and result.err == ""
+    assert "Usage: osgp " + group in result.out
