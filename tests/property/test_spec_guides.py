@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from osgp.export.describe import describe
 from osgp.spec import tables
 from osgp.spec.tables import mbus
 from osgp.wire import Dims, Field, bind
@@ -149,6 +150,17 @@ def test_since_which_firmware(table: str) -> None:
         first = printed(row, dims_of(row)).first
         around = [p.field for p in found if p.first <= first < p.first + p.length]
         assert any(field.since for field in around) or row.raw.get("variant"), (table, row.name)
+
+
+@pytest.mark.parametrize("table", KNOWN["taken"])
+def test_where_a_guide_contradicts_itself(table: str) -> None:
+    """The arithmetic is taken, and a note says what is printed."""
+    taken, declaration = KNOWN["taken"][table], tables[table]
+    notes = [declaration.info.note, *(row.note or "" for row in describe(declaration).rows)]
+    assert any(taken["note"] in note for note in notes)
+    layout = declaration.bind(NEWEST)
+    for path, place in taken["places"].items():
+        assert list(layout.span(path)) == place, path
 
 
 def test_tables_as_long_as_the_guides_say() -> None:

@@ -60,7 +60,8 @@ class MeterConfiguration(
     note=(
         "Offsets of the guide's two columns differ by one from 56 on: id codes have four "
         "characters in 3.x and on modules, five from 4.0. The column of 4.0 has the clock "
-        "increment at 1, that of 3.x at 4."
+        "increment at 1, that of 3.x at 4. One byte before the rates of tiers 5 to 8 is "
+        "undocumented."
     ),
 ):
     """Thresholds, tariffs, ports."""

@@ -202,7 +202,10 @@ class TimeBasedRelayControl(
     source=Source.MEP_GUIDE,
     read=MEP,
     write=MEP_WRITE,
-    note="What a block of ten switches stands for depends on the mode in ET05.",
+    note=(
+        "What a block of ten switches stands for depends on the mode in ET05. Its text begins "
+        "with ET62's name."
+    ),
 ):
     """When the control relays switch."""
 

@@ -132,7 +132,10 @@ class HardwareConfiguration(
     title="Hardware Configuration",
     source=Source.MEP_GUIDE,
     read=MEP,
-    note="Reserved bytes 2 to 4 are printed over the last byte of the options.",
+    note=(
+        "Reserved bytes 2 to 4 are printed over the last byte of the options. Channels 50 and "
+        "53 are printed as 0."
+    ),
 ):
     """What the device was built with."""
 

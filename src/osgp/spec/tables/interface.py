@@ -57,8 +57,10 @@ class InterfaceDefinition(
     nvm_read=True,
     nvm_write=True,
     note=(
-        "Every change counts up ET04.116 and sets the interface change alarm. Names NbrSumms and "
-        "the like are undefined in the guide; taken as the fields at 12, 13, 14 and 29."
+        "Every change counts up ET04.116 and sets the interface change alarm. Names NbrSumms "
+        "and the like are undefined in the guide; taken as the fields at 12, 13, 14 and 29. "
+        "References to ET36 at 90, 103 and 107 mean 92, 105 and 109; the energy unit is that "
+        "of ET55.A+39; the interface bits at 0 are those of byte 4; sets 2 to 4 stand here."
     ),
 ):
     """What a reader must know of the device in one table; repeats fields of others."""

@@ -130,7 +130,10 @@ class ActualLoadProfile(
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_write=True,
-    note="The number of sets: see DATA_SETS.",
+    note=(
+        "The number of sets: see DATA_SETS. Data sets are numbered 1 to 4 in its table, 0 to "
+        "3 in reading formulas."
+    ),
 ):
     """Dimensions in use in the B60s decade."""
 
@@ -175,6 +178,7 @@ class LoadProfileControl(
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_write=True,
+    note="The format is printed at BT61.11 * 3, for one set.",
 ):
     """What each channel of each data set records."""
 
@@ -286,6 +290,7 @@ def _data(index: int) -> type[LoadProfileData]:
         read=EVERY,
         nvm_read=True,
         nvm_write=True,
+        note="Offsets are printed with end readings, which BT61 prints as not supported.",
     )
     return declared
 

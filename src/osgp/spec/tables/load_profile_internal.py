@@ -111,7 +111,10 @@ class LoadProfileInternalConfiguration(
     title="Load Profile Internal Configuration",
     source=Source.MEP_GUIDE,
     read=f"{FULL} PK MBK MAK",
-    note="The number of sets: see DATA_SETS.",
+    note=(
+        "The number of sets: see DATA_SETS. Data sets are 1 to 4 in its table, 0 to 3 in the "
+        "use case."
+    ),
 ):
     """What a reader needs to compute offsets in BT64 to BT67."""
 
@@ -152,6 +155,10 @@ class PrimaryLoadProfileChangeLog(
     read=EVERY,
     nvm_read=True,
     since=since("3.60", cpm="1.30"),
+    note=(
+        "The list is circular in its table, no circular queue in the text; last_entry_element "
+        "has VCI F in print."
+    ),
 ):
     """Changes of the primary load profile; full, it allows no more of them."""
 

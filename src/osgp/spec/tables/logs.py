@@ -153,6 +153,7 @@ class HistoryLogData(
     read=EVERY,
     nvm_read=True,
     nvm_write=True,
+    note="The text counts ten header bytes, the fields need 11.",
 ):
     """The primary event log."""
 
@@ -176,7 +177,10 @@ class AlternateEventLog(
     nvm_read=True,
     nvm_write=True,
     since=since("3.70", cpm="1.20"),
-    note="Counted by BT71.5 in the table's heading, by ET54.80 in the text; ET54 it is.",
+    note=(
+        "Counted by BT71.5 in the table's heading, by ET54.80 in the text; ET54 it is. "
+        "Printed in hex as 0x0849, which is 2121."
+    ),
 ):
     """The alternate event log: what BT74 does not take."""
 

@@ -235,6 +235,7 @@ class DeviceData(
     read=EVERY,
     nvm_read=True,
     nvm_write=True,
+    note="Appendix C marks it read-only and Write-NVM.",
 ):
     """The newest billing read of each device."""
 

@@ -112,7 +112,10 @@ class MepTransactionRequestTable(
     write=f"{MEP_WRITE} MBK",
     nvm_read=True,
     nvm_write=True,
-    note="The length of the first message is printed as L1 for L0.",
+    note=(
+        "The length of the first message is printed as L1 for L0. The text has 769 bytes, "
+        "which is the length of a response in RAM."
+    ),
 ):
     """Requests of a concentrator for a MEP client, or of the client for its meter."""
 
@@ -161,6 +164,7 @@ class MepInboundDataSpace(
     source=Source.MEP_GUIDE,
     read=EVERY,
     write=f"{MEP_WRITE} MBK",
+    note="The spare bytes of the id string are printed one too few.",
 ):
     """What MEP clients write: who they are, and values to show or record."""
 
@@ -259,7 +263,10 @@ class DeltaDataAlerts(
     source=Source.MEP_GUIDE,
     read=EVERY,
     since=since("3.40", cpm="1.0"),
-    note="In RAM. Chapter 4 prints write access for MBK and MAK, Appendix C none.",
+    note=(
+        "In RAM. Chapter 4 prints write access for MBK and MAK, Appendix C none. The text's "
+        "alert state has no bit."
+    ),
 ):
     """Which values MEP clients want to hear of."""
 

@@ -82,7 +82,10 @@ class PowerQuality(
     source=Source.MEP_GUIDE,
     read=MEP,
     write=MEP_WRITE,
-    note="Offsets as in the table of the guide; its introduction says A+12 for A+120.",
+    note=(
+        "Offsets as in the table of the guide; its introduction says A+12 for A+120. A THD "
+        "event is printed with 22 bytes and fields of 18."
+    ),
 ):
     """Thresholds and counters of outages, sags, surges, distortion."""
 
@@ -194,6 +197,9 @@ class PowerOutageLog(
     read=EVERY,
     nvm_read=True,
     since=since("3.70", cpm="1.20"),
+    note=(
+        "The headings VCI and Value are swapped in print; last_entry_element has VCI F in print."
+    ),
 ):
     """A circular list of outages."""
 

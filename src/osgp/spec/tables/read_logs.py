@@ -142,7 +142,10 @@ class ManufacturerActualDimensions(
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_write=True,
-    note="The bitmap's offset is printed with 10 bytes for each entry; entries are 17.",
+    note=(
+        "The bitmap's offset is printed with 10 bytes for each entry; entries are 17. "
+        "Appendix C marks it read-only and Write-NVM."
+    ),
 ):
     """Sizes of the logs that EP06, EP32 and EP37 set up, in the order of `lists.LOGS`."""
 
@@ -214,6 +217,7 @@ class MepRecurringReadLog(
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_write=True,
+    note="last_entry_element has VCI F and value 0 in print, though it varies.",
 ):
     """Billing reads of devices not yet fetched."""
 
@@ -238,6 +242,10 @@ class MepRecurringReadExtendedLog(
     source=Source.MEP_GUIDE,
     read=EVERY,
     since=since("3.60", cpm="1.20"),
+    note=(
+        "Its entries are counted in ET42 and in ET54, which are the same; last_entry_element "
+        "has VCI F in print."
+    ),
 ):
     """Billing reads of devices; unread ones move on to ET45."""
 

@@ -110,6 +110,7 @@ class DataSelection(
     read=EVERY,
     nvm_read=True,
     nvm_write=True,
+    note="SET((BT21..4 +7) /8) in print is over BT21.4.",
 ):
     """Which quantity each register of BT23 holds, as source ids."""
 
@@ -181,7 +182,11 @@ class CurrentRegisterData(
     source=Source.MEP_GUIDE,
     read=EVERY,
     write=MEP_WRITE,
-    note="Values include the ratios of BT15; Wh and varh count in ET55's energy register unit.",
+    note=(
+        "Values include the ratios of BT15; Wh and varh count in ET55's energy register unit. "
+        "Printed offsets of demands hold with event times, cumulative and continuous demands; "
+        "strides are not printed."
+    ),
 ):
     """Energies and demands up to now."""
 
@@ -210,6 +215,7 @@ class PreviousDemandResetData(
     source=Source.MEP_GUIDE,
     read=EVERY,
     nvm_read=True,
+    note="Printed for all 4 tiers; BT21 has the number.",
 ):
     """BT23 as it was at the last demand reset."""
 
@@ -286,7 +292,10 @@ class PresentRegisterData(
     title="Present Register Data",
     source=Source.MEP_GUIDE,
     read=EVERY,
-    note="Modules from CPM 1.32 give values 75 to 83 only to partial reads.",
+    note=(
+        "Modules from CPM 1.32 give values 75 to 83 only to partial reads. Printed without "
+        "the factor 4 for the bytes of a value; value 66 is printed twice, 65 not at all."
+    ),
 ):
     """What is measured now. `source_ids.PRESENT_VALUES` has names and units in default order."""
 

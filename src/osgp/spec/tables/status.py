@@ -87,7 +87,10 @@ class MeterStatus(
     title="Meter Status",
     source=Source.MEP_GUIDE,
     read=MEP,
-    note="Reserved bytes are printed over the flags at 19; a module's third field as UINT32.",
+    note=(
+        "Reserved bytes are printed over the flags at 19; a module's third field as UINT32. "
+        "The text unlocks transactions by EP62; only EP61 exists."
+    ),
 ):
     """What the device supports and does."""
 

@@ -60,7 +60,10 @@ class SystemInformation(
     source=Source.MEP_GUIDE,
     read=EVERY,
     write=f"{MEP_WRITE} PK",
-    note="OMAK sequence number at 0, secure broadcast at 76 to 87, security mode at 127.",
+    note=(
+        "OMAK sequence number at 0, secure broadcast at 76 to 87, security mode at 127. Byte "
+        "88 has VCI F, though it can be set; bit ranges are typed BOOL."
+    ),
 ):
     """Communication, ratings, thresholds and counters."""
 
