@@ -147,7 +147,12 @@ class VirtualMeter:
         self._moved = False
         self._answers: dict[int, Answer] = dict.fromkeys(self._security.codes, self._serve)
         self._answers[MESSAGE_CODE] = self._answer_atm
-        self.agent = Agent(self.stack, CommandSecurity(self._security), now)
+        self.agent = Agent(
+            self.stack,
+            CommandSecurity(self._security),
+            now,
+            active_timeout=lambda: self.parts.link.active_timeout,
+        )
         self.parts.link.sequence = lambda: self._security.last
         self._take_address()
         self._keep_security()

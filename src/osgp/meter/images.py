@@ -312,6 +312,7 @@ def _et55(parts: Parts, now: float) -> Record:
     return declared(
         MeterConfiguration,
         parts.dims,
+        plc_active_timeout=parts.link.active_timeout,
         plc_lockout_threshold=threshold,
         plc_lockout_duration=minutes,
     )

@@ -27,9 +27,11 @@ from osgp.meter.metering import Metering
 from osgp.meter.nvm import Nvm
 from osgp.meter.profile import Common, Recorder
 from osgp.spec import events
+from osgp.topology.agent import ACTIVE_TIMEOUT
 
 CELL: Final = "condition"
 IDENTIFICATION_CELL: Final = "identification"
+ACTIVE_TIMEOUT_CELL: Final = "active timeout"
 
 RATED_VOLTAGE: Final = 230
 PLC_USER: Final = 0xFFFE
@@ -104,13 +106,14 @@ class Link(msgspec.Struct):
     """What the parts know of the power line: the device keeps it up to date.
 
     `sequence` gives the number last accepted, `margin` that of the last frame in dB, None for none.
-    `set_lockout` takes ET55.20 and ET55.21, `image_check` begins the check of a firmware image's
-    MAC; None where there is no such thing.
+    `active_timeout` is ET55.15. `set_lockout` takes ET55.20 and ET55.21, `image_check` begins the
+    check of a firmware image's MAC; None where there is no such thing.
     """
 
     sequence: Callable[[], int] = int
     security: Callable[[float], Security] = _no_security
     set_lockout: Callable[[int, int], None] | None = None
+    active_timeout: int = ACTIVE_TIMEOUT
     image_check: StartCheck | None = None
     subnet: int = 0
     node: int = 0
@@ -136,7 +139,7 @@ class Parts:
             for n, data_set in enumerate(profile.set_up.data_sets)
         ]
         self.condition = _condition(nvm)
-        self.link = Link()
+        self.link = Link(active_timeout=_active_timeout(nvm))
         self.restarts = 0
         self.identification = (
             nvm.get(IDENTIFICATION_CELL) or profile.identification.encode()
@@ -313,6 +316,11 @@ class Parts:
         self.identification = digits
         self.nvm.put(IDENTIFICATION_CELL, digits.encode())
 
+    def set_active_timeout(self, minutes: int) -> None:
+        """Keep how long contact lasts after the concentrator's last request (ET55.15)."""
+        self.link.active_timeout = minutes
+        self.nvm.put(ACTIVE_TIMEOUT_CELL, minutes.to_bytes(2, "big"))
+
     # --- inside ------------------------------------------------------------------------------
 
     def _alarm(self, alarm: int) -> None:
@@ -327,6 +335,11 @@ def _engine(profile: MeterProfile, start: int) -> MeasuringEngine:
     household = Household(profile.seed, profile.number, traits=profile.household_traits)
     grid = GridConditions(profile.seed, nominal=float(RATED_VOLTAGE))
     return MeasuringEngine(household, grid, start)
+
+
+def _active_timeout(nvm: Nvm) -> int:
+    stored = nvm.get(ACTIVE_TIMEOUT_CELL)
+    return ACTIVE_TIMEOUT if stored is None else int.from_bytes(stored, "big")
 
 
 def _condition(nvm: Nvm) -> Condition:

@@ -40,6 +40,7 @@ from osgp.wire import Dims, Record
 
 KEPT_FOR: Final = 60.0
 _LOCKOUT: Final = ("plc_lockout_threshold", "plc_lockout_duration")
+_SETTABLE: Final = ("plc_active_timeout", *_LOCKOUT)
 _ZONES: Final = range(-12 * 60, 14 * 60 + 1)
 
 
@@ -201,14 +202,17 @@ class MeterTables:
         self._parts.clock.set_zone(table.time_zone_offset, table.daylight_saving_time_adjustment)
 
     def _write_configuration(self, offset: int | None, data: bytes, writing: Writing) -> None:
-        """ET55: only the power line's lockout can be set here; the rest must stay as it is."""
+        """ET55: only what `_SETTABLE` names can be set here; the rest must stay as it is."""
         before: MeterConfiguration = self._record(MeterConfiguration, writing.now)
         table = self._whole(MeterConfiguration, offset, data, writing.now)
-        lockout = {name: getattr(table, name) for name in _LOCKOUT}
+        wanted = {name: getattr(table, name) for name in _SETTABLE}
         set_lockout = self._parts.link.set_lockout
-        if set_lockout is None or table != before.with_(**lockout):
-            raise OperationNotPossible("only the power line's lockout can be set")
-        set_lockout(*lockout.values())
+        locks = any(wanted[name] != getattr(before, name) for name in _LOCKOUT)
+        if table != before.with_(**wanted) or (locks and set_lockout is None):
+            raise OperationNotPossible("only the power line's timeout and lockout can be set")
+        self._parts.set_active_timeout(table.plc_active_timeout)
+        if set_lockout is not None:
+            set_lockout(table.plc_lockout_threshold, table.plc_lockout_duration)
 
     def _configure_m_bus(
         self, name: str, offset: int | None, data: bytes, writing: Writing

@@ -14,6 +14,7 @@ index 1 of its domain table and with the same address; the key that lies there s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
@@ -42,8 +43,8 @@ from . import atm
 MAX_FOUND: Final = 32
 """Answers that one search keeps."""
 ACTIVE_TIMEOUT: Final = 60
-"""Minutes after its concentrator's last request for which a device counts as in contact (ET55.15,
-whose default this is)."""
+"""Minutes after its concentrator's last request for which a device counts as in contact: the
+default of ET55.15, where the device has no such table."""
 SEARCH_TIMER: Final = 13
 """Transmit timer of the query: it ends 1.5 s after the last answer."""
 
@@ -67,12 +68,22 @@ class AgentStatistics(msgspec.Struct):
 
 
 class Agent:
-    """One device's agent on its `stack`; `security` is that of its table services."""
+    """One device's agent on its `stack`; `security` is that of its table services.
 
-    def __init__(self, stack: Stack, security: ServerSecurity, now: float) -> None:
+    `active_timeout` tells ET55.15 whenever it counts.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        security: ServerSecurity,
+        now: float,
+        *,
+        active_timeout: Callable[[], int] = lambda: ACTIVE_TIMEOUT,
+    ) -> None:
         config = stack.config
         self.statistics = AgentStatistics()
-        self.active_timeout = ACTIVE_TIMEOUT
+        self._active_timeout = active_timeout
         self._stack, self._security = stack, security
         self._responder = atm.Responder(config.neuron_id, config.program_id)
         self._state = State.IDLE
@@ -119,7 +130,7 @@ class Agent:
         if entry is None:
             return atm.Registration()
         idle = int(max(0.0, now - self._contact) // 60)
-        return atm.Registration(entry.domain, idle, self.active_timeout)
+        return atm.Registration(entry.domain, idle, self._active_timeout())
 
     # --- sealed commands ---------------------------------------------------------------------
 

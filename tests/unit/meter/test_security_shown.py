@@ -132,7 +132,7 @@ def test_the_lockout_is_set_where_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "data"), [(14, b"\1"), (15, b"\1\0"), (20, b"\3\2\1"), (22, b"\5")]
+    ("offset", "data"), [(14, b"\1"), (17, b"\1"), (20, b"\3\2\1"), (22, b"\5")]
 )
 def test_nothing_else_of_the_configuration_can_be_set(offset: int, data: bytes) -> None:
     asker, _ = secured()
