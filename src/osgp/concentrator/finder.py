@@ -144,7 +144,7 @@ class Finder:
         chosen = min(due, key=self._rank).device.neuron_id
         known = self._network.roster.devices[chosen]
         silences = 2 if known.device.searched_at is None else 1
-        self._searcher = chosen, Discovery(self._rng, ranges=1, silences=silences)
+        self._searcher = chosen, Discovery(self._rng, ranges=1, silences=silences, ladders=0)
         self._in_vain += 1
         return True
 

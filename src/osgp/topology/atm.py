@@ -22,12 +22,13 @@ from __future__ import annotations
 import itertools
 from enum import IntEnum
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from osgp.errors import DecodeError
-from osgp.lon import broadcast_request, crc16
+from osgp.lon import broadcast_request
 from osgp.wire import (
     NO_DIMS,
     Layout,
@@ -177,8 +178,12 @@ EVERYBODY: Final = HashRange(0, HASH_RANGE - 1)
 
 
 def id_hash(neuron_id: bytes, salt: int) -> int:
-    """The 16-bit hash that decides who answers."""
-    return crc16(salt.to_bytes(2, "big") + neuron_id)
+    """The 16-bit hash that decides who answers: the first two bytes of a SHA-256.
+
+    A CRC would not do: it is linear, so that two devices whose hashes are close for one salt are
+    close for every salt, and would drown each other's answers for ever.
+    """
+    return int.from_bytes(sha256(salt.to_bytes(2, "big") + neuron_id).digest()[:2], "big")
 
 
 def alone(neuron_id: bytes, salt: int) -> HashRange:

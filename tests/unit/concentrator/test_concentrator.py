@@ -34,7 +34,8 @@ def visited(count: int) -> Callable[[Street], Callable[[], bool]]:
 
 
 def lives(street: Street) -> list[Life]:
-    return [known.life for known in street.concentrator.devices.values()]
+    """In order of neuron ids, which is that of the meters."""
+    return [known.life for _, known in sorted(street.concentrator.devices.items())]
 
 
 def test_meters_are_found_commissioned_and_read() -> None:

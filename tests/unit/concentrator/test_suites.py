@@ -65,7 +65,8 @@ def has_place(street: Street) -> bool:
 
 
 def lives(street: Street) -> list[Life]:
-    return [known.life for known in street.concentrator.devices.values()]
+    """In order of neuron ids, which is that of the meters."""
+    return [known.life for _, known in sorted(street.concentrator.devices.items())]
 
 
 def after_a_cut(street: Street, number: int = 0) -> None:
