@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from osgp.security import describe
 from osgp.security.profile import ChallengeResponse
 
 PAGE = Path(__file__).parents[3] / "docs" / "security.md"
+TESTS = Path(__file__).parents[2]
 
 
 def test_the_page_is_generated_from_the_declarations() -> None:
@@ -35,3 +37,12 @@ def test_an_outdated_part_is_replaced() -> None:
     assert "old" not in new
     assert "KEY_USAGE_HIGH" in new
     assert new.endswith("<!-- end events -->\nmore\n")
+
+
+def test_the_tests_that_the_page_names_exist() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    named = set(re.findall(r"\btest_[a-z_]+[a-z]\b|[a-z]+\.pml", page))
+    there = {file.stem for file in TESTS.rglob("test_*.py")}
+    there |= {file.name for file in TESTS.rglob("*.pml")}
+    assert len(named) > 10
+    assert named <= there
