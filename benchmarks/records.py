@@ -1,7 +1,8 @@
 """1,000 load-profile blocks of 24 x 8 int32: to objects and to columns, against peers.
 
 The same values go through construct (a declaration like ours, interpreted and compiled) and through
-dlms-cosem's ProfileGeneric parser (the same profile as DLMS meters send it).
+dlms-cosem's ProfileGeneric parser (the same profile as DLMS meters send it). All take turns; ratios
+are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from osgp.spec import tables
 from osgp.spec.tables.load_profile import ActualLoadProfile, DataSetSize
 from osgp.wire import Dims, Layout
 
-from .table import Row, best
+from .table import Row, interleaved, ratio
 
 TITLE = "Load profile: 1,000 blocks of 24 intervals x 8 channels"
 BLOCKS, INTERVALS, CHANNELS = 1000, 24, 8
@@ -39,23 +40,30 @@ def run() -> list[Row]:
     assert interpreted.parse(images[0]).intervals[3]["values"] == values[0][3]
     assert parser.parse_bytes(buffers[0])[3][1].value == values[0][3][0]
 
-    objects = best(lambda: [layout.decode(image) for image in images])
-    columns = best(layout.columns(joined)["intervals.values"].sum)
-    construct = best(lambda: [interpreted.parse(image) for image in images], 2)
-    construct_compiled = best(lambda: [compiled.parse(image) for image in images], 2)
-    dlms = best(lambda: [parser.parse_bytes(buffer) for buffer in buffers], 2)
+    took = interleaved(
+        {
+            "objects": lambda: [layout.decode(image) for image in images],
+            "columns": lambda: layout.columns(joined)["intervals.values"].sum(),
+            "construct": lambda: [interpreted.parse(image) for image in images],
+            "compiled": lambda: [compiled.parse(image) for image in images],
+            "dlms": lambda: [parser.parse_bytes(buffer) for buffer in buffers],
+        }
+    )
+    over_construct = ratio(took["construct"], took["objects"])
+    over_compiled = ratio(took["compiled"], took["objects"])
+    over_dlms = ratio(took["dlms"], took["columns"])
     return [
-        Row("osgp objects", _rate(objects), f"{construct / objects:.0f} x construct", ">= 15 x"),
-        Row("osgp objects", "", f"{construct_compiled / objects:.1f} x construct compiled", ""),
-        Row("osgp columns", _rate(columns), f"{dlms / columns:,.0f} x dlms-cosem", ">= 100 x"),
-        Row("construct", _rate(construct)),
-        Row("construct, compiled", _rate(construct_compiled)),
-        Row("dlms-cosem ProfileGeneric", _rate(dlms)),
+        Row("osgp objects", _rate(took["objects"]), f"{over_construct:.0f} x construct", ">= 15 x"),
+        Row("osgp objects", "", f"{over_compiled:.1f} x construct compiled", ""),
+        Row("osgp columns", _rate(took["columns"]), f"{over_dlms:,.0f} x dlms-cosem", ">= 100 x"),
+        Row("construct", _rate(took["construct"])),
+        Row("construct, compiled", _rate(took["compiled"])),
+        Row("dlms-cosem ProfileGeneric", _rate(took["dlms"])),
     ]
 
 
-def _rate(seconds: float) -> str:
-    return f"{VALUES / seconds:,.0f} values/s"
+def _rate(seconds: list[float]) -> str:
+    return f"{VALUES / min(seconds):,.0f} values/s"
 
 
 def _layout() -> Layout[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import statistics
 import time
 from collections.abc import Callable
 from statistics import median
@@ -56,6 +57,20 @@ def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def interleaved(works: dict[str, Callable[[], object]], rounds: int = 5) -> dict[str, list[float]]:
+    """Seconds of each in every round, one after another: what disturbs one disturbs the others."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            found[name].append(best(work, 1))
+    return found
+
+
+def ratio(slow: list[float], fast: list[float]) -> float:
+    """How often one is as fast as the other: the median of the rounds."""
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def show(title: str, rows: list[Row], console: Console) -> None:
