@@ -74,7 +74,7 @@ class TableClient:
         than asked for), TransportError (silence).
         """
         parts = []
-        for start, size in _chunks(offset, count, self.limits.read):
+        for start, size in _chunks(offset, count, self.limits.read, self.limits.step):
             parts.append((yield from self._read_chunk(table, start, size)))
         return b"".join(parts)
 
@@ -162,7 +162,13 @@ class TableClient:
         return body
 
 
-def _chunks(offset: int, count: int, limit: int) -> Iterator[tuple[int, int]]:
-    """(offset, size) of the pieces that the port's buffer allows."""
-    for done in range(0, count, limit):
-        yield offset + done, min(limit, count - done)
+def _chunks(
+    offset: int, count: int, limit: int, step: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """(offset, size) of the pieces that the port's buffer allows, `step` each but for the last."""
+    end = offset + count
+    while offset < end:
+        left = end - offset
+        size = left if left <= limit else step or limit
+        yield offset, size
+        offset += size

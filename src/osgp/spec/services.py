@@ -45,11 +45,15 @@ class ResponseCode(IntEnum):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Buffer restrictions of a port (clause 9.3), in bytes of table data."""
+    """Buffer restrictions of a port (clause 9.3), in bytes of table data.
+
+    `step`: what a long read asks for at once, where less than `read` is quicker.
+    """
 
     read: int
     write: int
     message: int
+    step: int | None = None
 
 
 PLC_LIMITS: Final = Limits(read=84, write=75, message=114)

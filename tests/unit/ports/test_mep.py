@@ -55,7 +55,7 @@ def test_reading_and_writing() -> None:
 def test_long_reads_fill_the_messages() -> None:
     cable, client, _, tables = bench()
     assert cable.call(client.read(23, 0, 1000)) == BIG[:1000]
-    assert [count for _, _, count, _ in tables.reads] == [465, 465, 70]
+    assert [count for _, _, count, _ in tables.reads] == [455, 455, 90]
     assert max(len(b) for b in b"".join(cable.sent[1]).split()) <= 478
     cable.call(client.write(23, bytes(1000)))
     assert [len(w[2]) for w in tables.writes] == [456, 456, 88]
@@ -189,6 +189,14 @@ def test_responses_leave_in_segments() -> None:
         times.append(due)
     assert [len(s) for s in segments] == [117, 117, 79]
     assert times[1] - times[0] == pytest.approx(117 * 10 / 9600 + 0.025)
+
+
+def test_a_long_read_fills_four_segments_each() -> None:
+    cable, client, _, tables = bench()
+    assert cable.call(client.read(64, 0, 1375)) == BIG[:1375]
+    # The last piece takes what would else cost a request of its own.
+    assert [count for _, _, count, _ in tables.reads] == [455, 455, 465]
+    assert [len(segment) for segment in cable.sent[1]] == [117] * 8 + [117] * 4 + [10]
 
 
 def test_a_request_in_the_middle_of_a_response_does_not_cut_it() -> None:

@@ -24,10 +24,13 @@ from .frame import MAX_MESSAGE
 FULL_READ_SIZE: Final = 3
 """Command and table; on this port two bytes of length follow."""
 
-RC4_LIMITS: Final = Limits(read=465, write=456, message=MAX_MESSAGE)
-"""What 476 bytes leave for data next to command, place, sequence number and digest."""
+RC4_LIMITS: Final = Limits(read=465, write=456, message=MAX_MESSAGE, step=455)
+"""What 476 bytes leave for data next to command, place, sequence number and digest.
 
-TLS_LIMITS: Final = Limits(read=440, write=430, message=MAX_MESSAGE)
+A response of 455 bytes fills four segments; longer ones begin a fifth, after another pause.
+"""
+
+TLS_LIMITS: Final = Limits(read=440, write=430, message=MAX_MESSAGE, step=433)
 """The same inside a TLS record: 29 bytes of it, and the code in front, are not data."""
 
 

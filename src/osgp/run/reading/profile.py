@@ -2,12 +2,13 @@
 
 BT63 says which blocks are valid; a block's header says when its newest interval ended and which
 intervals hold data. Headers are read from the newest block back until one ends before the period
-begins; then only the bytes of intervals inside the period are asked for.
+begins; then only the bytes of intervals inside the period are asked for. Blocks that lie inside the
+period as a whole, if the meter has recorded without gaps, are fetched together with their headers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from osgp.spec.source_ids import Quantity
 from osgp.wire import Layout, Ring
 from osgp.wire.rings import Entry
 
+from .ahead import ReadAhead
 from .energy_unit import energy_unit, scale_of
 from .wanted import if_open
 
@@ -108,7 +110,8 @@ class _Collector:
         self, reader: DeviceReader, layout: Layout[Any], minutes: int, period: Period
     ) -> None:
         self._reader, self._minutes, self._period = reader, minutes, period
-        self._table: type[Table] = tables[layout.name]
+        table: type[Table] = tables[layout.name]
+        self._ahead = ReadAhead(reader, table)
         self._block: Layout[Any] = layout.element("blocks[0]")
         self._interval: Layout[Any] = layout.element("blocks[0].intervals[0]")
         self._header = self._block.span("intervals").offset
@@ -132,19 +135,42 @@ class _Collector:
         valid, newest = status.number_of_valid_blocks, status.last_block
         ring = Ring(capacity, valid, newest, status.last_block_sequence_number)
         blocks: list[Block] = []
-        for entry in reversed(list(ring.entries())):
+        entries = list(reversed(list(ring.entries())))
+        for index, entry in enumerate(entries):
             block = yield from self._read_header(entry)
             if block is None:
                 continue
+            if not blocks:
+                yield from self._ahead.fetch(self._foreseen(block, entries[index + 1 :]))
             if self._period.since is not None and block.ended <= self._period.since:
                 break
             blocks.append(block)
         return blocks
 
+    def _foreseen(self, newest: Block, earlier: Sequence[Entry]) -> Iterator[tuple[int, int]]:
+        """Places of blocks that are inside the period, if no interval is missing."""
+        size = self._interval.size or 0
+        ended = newest.end_of(0, self._minutes) - timedelta(minutes=self._minutes)
+        if self._inside(ended, newest.ended):
+            begin = newest.element * self._size
+            yield begin, begin + self._header + (newest.newest + 1) * size
+        length = timedelta(minutes=self._minutes * ((self._size - self._header) // size))
+        for entry in earlier:
+            began = ended - length
+            if self._period.since is not None and began < self._period.since:
+                return
+            if self._inside(began, ended):
+                yield entry.element * self._size, (entry.element + 1) * self._size
+            ended = began
+
+    def _inside(self, began: datetime, ended: datetime) -> bool:
+        since, until = self._period.since, self._period.until
+        return (since is None or began >= since) and (until is None or ended <= until)
+
     def _read_header(self, entry: Entry) -> Exchange[Block | None]:
         """The block decoded with no interval in it; None where nothing was recorded."""
         at = entry.element * self._size
-        data = yield from self._reader.bytes_at(self._table, at, self._header)
+        data = yield from self._ahead.bytes_at(at, self._header)
         record = self._block.decode(data + bytes(self._size - self._header))
         processed = record.simple_status or frozenset()
         if not processed:
@@ -164,7 +190,7 @@ class _Collector:
         first = numbers[0]
         at = block.element * self._size + self._header + first * size
         count = (numbers[-1] + 1 - first) * size
-        data = yield from self._reader.bytes_at(self._table, at, count)
+        data = yield from self._ahead.bytes_at(at, count)
         return [self._one(block, data, number, (number - first) * size) for number in numbers]
 
     def _one(self, block: Block, data: bytes, number: int, at: int) -> ProfileInterval:
