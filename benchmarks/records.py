@@ -43,7 +43,7 @@ def run() -> list[Row]:
     took = interleaved(
         {
             "objects": lambda: [layout.decode(image) for image in images],
-            "columns": lambda: layout.columns(joined)["intervals.values"].sum(),
+            "columns": lambda: float(layout.columns(joined)["intervals.values"].sum()),
             "construct": lambda: [interpreted.parse(image) for image in images],
             "compiled": lambda: [compiled.parse(image) for image in images],
             "dlms": lambda: [parser.parse_bytes(buffer) for buffer in buffers],
