@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -161,3 +161,30 @@ def bridge_of(
         name="Main meter", optical=place, key_file="rk.txt", idle=0.0, interval=interval
     )
     return Bridge(BridgeConfig((meter,), MqttSection(port=port, **mqtt)), directory)
+
+
+@asynccontextmanager
+async def running(made: Bridge) -> AsyncIterator[Bridge]:
+    task = asyncio.ensure_future(made.run())
+    try:
+        yield made
+        assert not task.done()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def heard(port: int) -> AsyncIterator[Listener]:
+    ears = Listener(port)
+    task = asyncio.ensure_future(ears.listen())
+    try:
+        yield ears
+    finally:
+        task.cancel()
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    while not reached():  # noqa: ASYNC110  (what is waited for happens in other processes)
+        await asyncio.sleep(0.02)

@@ -13,7 +13,18 @@ from osgp.run.bridge.discovery import Message
 from tests.unit.bridge.test_sensors import check
 from tests.unit.reading.bench import run, served, virtual
 
-from .brokers import STATE, Listener, bridge_of, broker, brokers, free_port, retained
+from .brokers import (
+    STATE,
+    Listener,
+    bridge_of,
+    broker,
+    brokers,
+    free_port,
+    heard,
+    retained,
+    running,
+    until,
+)
 
 pytestmark = pytest.mark.skipif(not brokers(), reason="no MQTT broker or no aiomqtt is installed")
 
@@ -35,7 +46,10 @@ def test_what_home_assistant_finds(tmp_path: Path, kind: str) -> None:
     state = msgspec.json.decode(found[STATE])
     assert state["values"]["fwd_active_wh_l1l2l3"] > 0
     assert found["osgp/main_meter/availability"] == b"online"
-    assert found["osgp/bridge/availability"] == b"offline"
+    assert found["osgp/bridge/availability"] == b"online", "until what was read expires"
+    water = "homeassistant/sensor/osgp_main_meter/mbus_1_water_volume/config"
+    assert msgspec.json.decode(found[water])["device"]["via_device"] == "osgp_20260105"
+    assert state["values"]["mbus_1_water_volume"] == state["obis"]["0-1:24.2.1"] > 0
 
 
 @pytest.mark.parametrize("kind", brokers())
@@ -100,3 +114,19 @@ def test_what_the_broker_has_is_not_sent_again(tmp_path: Path, kind: str) -> Non
         count, found = run(work)
     assert count == 0
     assert msgspec.json.decode(found[STATE])["number"] == 1
+
+
+@pytest.mark.parametrize("kind", brokers())
+def test_a_bridge_that_ends_says_so(tmp_path: Path, kind: str) -> None:
+    port = free_port()
+
+    async def work() -> dict[str, Any]:
+        async with served(virtual(1.0)) as bench, heard(port) as ears:
+            async with running(bridge_of(tmp_path, bench.place, port)):
+                await until(lambda: bool(ears.numbers))
+            return await retained(port)
+
+    with broker(kind, port, tmp_path):
+        found = run(work)
+    assert found["osgp/bridge/availability"] == b"offline"
+    assert found["osgp/main_meter/availability"] == b"online"

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import random
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from osgp.errors import TransportError, UsageError
-from osgp.run.bridge.main import Bridge
 from tests.unit.reading.bench import Bench, run, served, virtual
 
 from .brokers import (
@@ -34,7 +33,10 @@ from .brokers import (
     broker,
     brokers,
     free_port,
+    heard,
     retained,
+    running,
+    until,
 )
 
 pytestmark = pytest.mark.skipif(not brokers(), reason="no MQTT broker or no aiomqtt is installed")
@@ -50,33 +52,6 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("osgp.run.bridge.mqtt.FIRST_PAUSE", 0.05)
     monkeypatch.setattr("osgp.run.bridge.mqtt.RECALL", 0.5)
     monkeypatch.setattr("osgp.run.bridge.mqtt.ANSWERS_WITHIN", 1.0)
-
-
-@asynccontextmanager
-async def running(made: Bridge) -> AsyncIterator[Bridge]:
-    task = asyncio.ensure_future(made.run())
-    try:
-        yield made
-        assert not task.done()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def heard(port: int) -> AsyncIterator[Listener]:
-    ears = Listener(port)
-    task = asyncio.ensure_future(ears.listen())
-    try:
-        yield ears
-    finally:
-        task.cancel()
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    while not reached():  # noqa: ASYNC110  (what is waited for happens in other processes)
-        await asyncio.sleep(0.02)
 
 
 # --- going away -------------------------------------------------------------------------------

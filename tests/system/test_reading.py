@@ -299,3 +299,20 @@ def test_bridge_check(meter: Served, capsys: Said, tmp_path: Path) -> None:
     line = json.loads(capsys.readouterr().out)
     assert line["meter"] == "m"
     assert line["reading"]["obis"]["1-0:1.8.0"] > 0
+
+
+def test_the_bridge_keeps_its_things_where_systemd_wants_them(
+    meter: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiomqtt")
+    state = tmp_path / "state"
+    state.mkdir()
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    config = tmp_path / "bridge.toml"
+    config.write_text(
+        f"cache = 'cache'\n[[meters]]\nname = 'm'\noptical = '{meter.said['optical']}'\n"
+        f"key_file = '{meter.directory / 'keys' / 'rk.txt'}'\n[mqtt]\nport = 1\n"
+    )
+    assert run(["bridge", str(config), "--once"]) == FAILED
+    assert {path.name for path in state.iterdir()} >= {"cache", "osgp-spool.sqlite"}
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".sqlite"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ EXAMPLE = (
     "Examples: osgp bridge /etc/osgp/bridge.toml · osgp bridge bridge.toml --check · "
     "osgp bridge bridge.toml --once. An example configuration: docs/examples/bridge.toml"
 )
+
+
+STATE_VARIABLE = "STATE_DIRECTORY"
+"""Where systemd wants a service to keep things (systemd.exec, 'StateDirectory')."""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +61,9 @@ def bridge(
 async def _run(config: BridgeConfig, directory: Path, once: bool, json: bool) -> bool:
     from osgp.run.bridge.main import Bridge
 
-    made = Bridge(config, directory, _print if json else None)
+    kept = os.environ.get(STATE_VARIABLE)
+    state = None if kept is None else Path(kept)
+    made = Bridge(config, directory, _print if json else None, state)
     if once:
         return await made.once()
     task = asyncio.ensure_future(made.run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -197,6 +198,14 @@ def test_the_examples_make_sense(name: str) -> None:
     found = load_config(EXAMPLES / name)
     assert found.mqtt is not None
     assert all(meter.key_file for meter in found.meters)
+
+
+def test_the_owner_s_page_has_a_configuration(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "meter-owner.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 1
+    (tmp_path / "bridge.toml").write_text(blocks[0])
+    assert load_config(tmp_path / "bridge.toml").mqtt is not None
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,23 @@ OnSample = Callable[[MeterSection, Sample], None]
 
 
 class Bridge:
-    """A configured bridge. Made inside a running loop; relative paths begin at `directory`."""
+    """A configured bridge. Made inside a running loop.
+
+    Relative paths of what is read begin at `directory`, of what is kept (spool, cache) at `state`,
+    which is the same if not given.
+    """
 
     def __init__(
-        self, config: BridgeConfig, directory: Path, on_sample: OnSample | None = None
+        self,
+        config: BridgeConfig,
+        directory: Path,
+        on_sample: OnSample | None = None,
+        state: Path | None = None,
     ) -> None:
         self._config, self._on_sample = config, on_sample
-        self.publisher = None if config.mqtt is None else Publisher(config, directory)
-        cache = None if config.cache is None else directory / config.cache
+        kept = state or directory
+        self.publisher = None if config.mqtt is None else Publisher(config, directory, kept)
+        cache = None if config.cache is None else kept / config.cache
         self.pollers = [
             Poller(section, self._take, directory=directory, cache=cache)
             for section in config.meters

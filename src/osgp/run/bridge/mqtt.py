@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,9 @@ RECALL: Final = 2.0
 ANSWERS_WITHIN: Final = 10.0
 """Seconds that a broker has for an acknowledgement."""
 
+FAREWELL: Final = 2.0
+"""Seconds that the end of the bridge may take."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 log = structlog.get_logger()
@@ -40,15 +44,18 @@ class _Retained(msgspec.Struct):
 
 
 class Publisher:
-    """Takes samples at any time, and brings them to the broker whenever there is one."""
+    """Takes samples at any time, and brings them to the broker whenever there is one.
 
-    def __init__(self, config: BridgeConfig, directory: Path) -> None:
+    Paths of passwords and certificates begin at `directory`, that of the spool at `state`.
+    """
+
+    def __init__(self, config: BridgeConfig, directory: Path, state: Path) -> None:
         assert config.mqtt is not None
         self._config, self._mqtt = config, config.mqtt
         self._aiomqtt = _library()
         self._password = _password(self._mqtt, directory)
         self._tls = _tls(self._mqtt, directory)
-        self.spool = Spool(directory / self._mqtt.spool, self._mqtt.spool_limit)
+        self.spool = Spool(state / self._mqtt.spool, self._mqtt.spool_limit)
         self._sensors: dict[str, dict[str, Sensor]] = {m.id: {} for m in config.meters}
         self._announce: dict[str, tuple[MeterSection, Sample]] = {}
         self._ready = asyncio.Event()
@@ -87,12 +94,14 @@ class Publisher:
             await asyncio.sleep(pause)
 
     async def flush(self) -> None:
-        """One session, until nothing waits. Raises MqttError."""
+        """One session, until nothing waits; what was said holds until it expires.
+
+        Raises MqttError.
+        """
         async with self._client() as client:
             await self._recall(client)
             await self._begin(client)
             await self._deliver(client)
-            await self._finish(client)
 
     async def _session(self) -> None:
         """Until the connection is lost, which only the library's incoming side notices at once."""
@@ -103,6 +112,9 @@ class Publisher:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
+            except asyncio.CancelledError:
+                await self._finish(client)
+                raise
             finally:
                 for task in tasks:
                     task.cancel()
@@ -149,7 +161,11 @@ class Publisher:
         }
 
     async def _finish(self, client: Any) -> None:
-        await self._send(client, Message(f"{self._mqtt.topic}/bridge/availability", b"offline"))
+        """Says that nobody reads any more; a broker that does not take it will be told nothing."""
+        word = Message(f"{self._mqtt.topic}/bridge/availability", OFFLINE.encode())
+        with suppress(self._aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self._send(client, word)
 
     async def _recall(self, client: Any) -> None:
         """Drops from the spool what the broker has already, says its retained state."""

@@ -108,10 +108,14 @@ def measured(survey: Survey) -> Iterator[Measured]:
 
 
 def measured_mbus(device: MBusDevice) -> Iterator[Measured]:
-    """The present values (storage 0) of an M-Bus device that are numbers, and what ails it."""
+    """The present values (storage 0) of an M-Bus device that are numbers, and what ails it.
+
+    Its counter has the OBIS code 0-b:24.2.1 (DLMS UA Blue Book, 'M-Bus'; b counts devices from 1).
+    """
     who = device.medium or "device"
     behind = Behind(device.slot, who, device.serial, device.manufacturer)
     place = f"ET16.devices[{device.slot}]"
+    code: str | None = f"0-{device.slot + 1}:24.2.1"
     seen: set[str] = set()
     for value in device.values:
         key = _mbus_key(behind, value.quantity)
@@ -119,11 +123,12 @@ def measured_mbus(device: MBusDevice) -> Iterator[Measured]:
             continue
         seen.add(key)
         kind = _m_bus_kind(device.medium, value)
-        name = f"{who.capitalize()} {value.quantity}"
-        sensor = Sensor(key, name, kind, place, None, behind)
+        counts = kind.state_class == COUNTED
+        name = value.quantity.capitalize()
+        sensor = Sensor(key, name, kind, place, code if counts else None, behind)
+        code = None if counts else code
         yield Measured(sensor, _divided(value.value, kind.divisor))
-    name = f"{who.capitalize()} alarms"
-    sensor = Sensor(_mbus_key(behind, "alarms"), name, _PLAIN, place, None, behind)
+    sensor = Sensor(_mbus_key(behind, "alarms"), "Alarms", _PLAIN, place, None, behind)
     yield Measured(sensor, ", ".join(device.remarks) or "none")
 
 
