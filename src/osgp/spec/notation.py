@@ -239,7 +239,7 @@ def _reference(node: ast.expr, written: str) -> Expr:
     match node:
         case ast.Name(id=name) if _TABLE.fullmatch(name):
             return Ref(name)
-        case ast.Name(id=name):
+        case ast.Name(id=name) if not name.startswith("_"):
             return getattr(this, name)  # type: ignore[no-any-return]  # a field is any name
         case ast.Attribute(value, name) if not name.startswith("_"):
             return getattr(_reference(value, written), name)  # type: ignore[no-any-return]  # a field is any name

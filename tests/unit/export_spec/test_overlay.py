@@ -138,6 +138,7 @@ def field(**keys: str) -> str:
         (field(name="'a'", type="'ARRAY[70000] OF CHAR'"), "ET48.a", "outside"),
         (field(name="'a'", type="'ARRAY[0-1] OF CHAR'"), "ET48.a", "outside"),
         (field(name="'a'", type="'ARRAY[f(1)] OF CHAR'"), "ET48.a", "no place"),
+        (field(name="'a'", type="'ARRAY[__] OF CHAR'"), "ET48.a", "no place"),
         (field(name="'a'", type="'ARRAY[2**9] OF CHAR'"), "ET48.a", "no place"),
         (field(name="'a'", type="'ARRAY[ET11.__class__] OF CHAR'"), "ET48.a", "no place"),
         (field(name="'a'", type="'ARRAY[1if 2else 3] OF CHAR'"), "ET48.a", "no formula"),
