@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from osgp.ports import UNLIMITED
@@ -17,6 +19,7 @@ from osgp.transport import Driver, serve_tcp
 from .bench import Counted, profile, run, virtual
 
 MAK = "mep advanced, test!!"
+QUICK_ALERTS = msgspec.structs.replace(UNHURRIED, alert_every=0.02)
 
 
 async def resyncs(directory: Path | None, sessions: int) -> list[int]:
@@ -99,3 +102,23 @@ def test_a_changed_interface_is_noticed_in_the_middle_of_a_session(
     assert set(same) == {23}
     looked_at = {4 + EXTENDED} if kept else {0, 21}
     assert looked_at < set(changed)
+
+
+def test_alerts_are_counted() -> None:
+    async def work() -> int:
+        server = MepServer(
+            virtual(1.0), dict(profile(1.0).of("MAK")), line=UNLIMITED, timing=QUICK_ALERTS
+        )
+        driver = Driver(server)
+        listening = await serve_tcp(driver)
+        place = f"tcp://127.0.0.1:{listening.port}"
+        async with open_device(Access(mep=place, key=read_key(MAK, Purpose.MEP))) as device:
+            server.alert(waiting=True, now=asyncio.get_running_loop().time())
+            driver.pump()
+            while not device.alerts.count:  # noqa: ASYNC110 - bounded by `run`
+                await asyncio.sleep(0.01)
+            count = device.alerts.count
+        await listening.close()
+        return count
+
+    assert run(work) >= 1

@@ -15,8 +15,9 @@ from osgp.errors import (
     UsageError,
 )
 from osgp.meter import FileStore
-from osgp.ports import Caller
-from osgp.ports.mep import MepPort, MepServer, OmaTables, oma_tables
+from osgp.ports import Alert, Caller
+from osgp.ports.mep import MepPort, MepServer, OmaTables, alert_flags, oma_tables
+from osgp.ports.mep.alerts import FLAGS
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession
 from osgp.run.serve import MepNumber, ServeOptions, open_serving
 from osgp.run.serving.clock import WallClock
@@ -216,3 +217,30 @@ def test_meters_before_4_0_have_one_port() -> None:
 def test_a_space_is_made_for_each_meter() -> None:
     meter = meter_of(profile())
     assert MepSpace(meter.meter).read(ET50, 0, 3, "MAK", NOON) == bytes(3)
+
+
+# --- alerts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [(0, set()), (0b1001, {"scheduled_read_request_alert", "m_bus_change"}), (2, {FLAGS[1]})],
+)
+def test_what_an_alert_is_about(flags: int, names: set[str]) -> None:
+    bench = Bench()
+    dims = bench.meter.meter.parts.dims
+    place = tables["ET13"].bind(dims).span("devices[4].details")
+    inner, number = bench.meter.mep.read, tables["ET13"].info.number
+
+    def read(table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
+        data = bytearray(inner(table, offset, count, key, now))
+        if table == number and 0 <= place.offset - offset < len(data):
+            data[place.offset - offset] = flags
+        return bytes(data)
+
+    bench.meter.mep.read = read  # type: ignore[method-assign]
+    bench.server.alert(waiting=bool(flags), now=NOON)
+    bench.cable.wait(1.5)
+    told = Alert() in bench.cable.reported[0]
+    assert told is bool(flags)
+    assert bench.ask(alert_flags(bench.reader)) == names

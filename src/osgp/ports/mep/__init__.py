@@ -13,6 +13,7 @@ from osgp.security.suite import OmaClient
 from osgp.session.client import REPEATS
 from osgp.spec.services import Limits
 
+from .alerts import alert_flags
 from .client import MepPort
 from .dialect import RC4_LIMITS, TLS_LIMITS, MepDialect, PlainClient
 from .frame import STANDARD, UNHURRIED, MepTiming
@@ -79,6 +80,7 @@ __all__ = [
     "OmaTables",
     "TlsEngine",
     "TlsPort",
+    "alert_flags",
     "oma_tables",
     "tls_tables",
 ]

@@ -26,7 +26,7 @@ from osgp.errors import (
     TransportError,
     UsageError,
 )
-from osgp.ports import UNLIMITED, Broken, Caller, Echoed, Line, PortEvent, PortTables
+from osgp.ports import UNLIMITED, Alert, Broken, Caller, Echoed, Line, PortEvent, PortTables
 from osgp.ports.mep import (
     TERMINATE,
     KeyId,
@@ -105,6 +105,7 @@ class Device:
         self.reader = DeviceReader(session.tables, on_image=self._image)
         self.on_bytes: OnBytes = lambda table, count: None
         self.on_size: Callable[[int], None] = lambda total: None
+        self.alerts = Alerts()
         self._driver, self._session, self._access = driver, session, access
         self._cache = None if access.cache is None else DimensionCache(access.cache)
         self._interface: Interface | None = None
@@ -225,10 +226,12 @@ async def open_device(access: Access) -> AsyncIterator[Device]:
     if (access.optical is None) == (access.mep is None):
         raise UsageError("name one port: --optical /dev/ttyUSB0, or --mep tcp://host:port")
     log = None if access.log is None else FrameLog(access.log, _port_name(access))
-    driver, session = _composed(access, log)
+    alerts = Alerts()
+    driver, session = _composed(access, log, alerts)
     try:
         await connect(driver, access.place, access.speed)
         device = Device(driver, session, access)
+        device.alerts = alerts
         try:
             await device.open()
             yield device
@@ -244,12 +247,23 @@ def _port_name(access: Access) -> str:
     return "optical" if access.optical else "mep"
 
 
-def _composed(access: Access, log: FrameLog | None) -> tuple[CallingDriver, _Session]:
+class Alerts:
+    """How often the meter said that it has something for its MEP client (see `alert_flags`)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def _composed(
+    access: Access, log: FrameLog | None, alerts: Alerts
+) -> tuple[CallingDriver, _Session]:
     line = UNLIMITED if is_unlimited(access.place) else Line(access.speed)
     port, session = _optical(access, line) if access.optical else _mep(access, line)
     tap = None if log is None else log.tap
 
     def on_event(event: PortEvent) -> None:
+        if isinstance(event, Alert):
+            alerts.count += 1
         if log is not None and isinstance(event, Broken | Echoed):
             log.note(getattr(event, "reason", "echo: what was sent came back"))
 
