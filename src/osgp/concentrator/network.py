@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
-
-import msgspec
 
 from osgp.topology import Carrier, LinkRecord, Links, RouteRecord, Routes
 from osgp.topology.atm import MESSAGE_CODE
@@ -32,31 +29,26 @@ class Unkept:
         """Nothing is kept."""
 
 
-class Payload(msgspec.Struct):
-    """What has reached a device and come back: exchanges, and the bytes of their APDUs."""
-
-    exchanges: int = 0
-    octets: int = 0
+Heed = Callable[[bytes, bytes, bytes], None]
+"""Takes the neuron id of a device, a request that reached it, and the answer that came back."""
 
 
 class Network:
-    """`root` is the concentrator's own neuron id. `payload`: of commissioning and visits, which is
-    what the network is for, by device."""
+    """`root` is the concentrator's own neuron id. `heed` is told of every exchange that succeeded
+    in commissioning and visits, which is what the network is for."""
 
     def __init__(self, root: bytes, roster: Roster, store: TopologyStore) -> None:
         self.root, self.roster, self._store = root, roster, store
         self.links = Links(store.links())
         records = [each for each in store.routes() if each.neuron_id in roster.devices]
-        self.payload: dict[bytes, Payload] = defaultdict(Payload)
+        self.heed: Heed | None = None
         self.routes = Routes(root, self.links, roster.repeats, records)
         self._save_at = 0.0
 
     def carried(self, neuron_id: bytes, request: bytes, answer: bytes) -> None:
-        """An exchange succeeded; searches do not count as payload."""
-        if request[0] != MESSAGE_CODE:
-            payload = self.payload[neuron_id]
-            payload.exchanges += 1
-            payload.octets += len(request) + len(answer)
+        """An exchange succeeded; searches do not count."""
+        if self.heed is not None and request[0] != MESSAGE_CODE:
+            self.heed(neuron_id, request, answer)
 
     def save(self, now: float) -> None:
         """Keeps a new chain at once, what links did once a minute. Raises StoreError.
