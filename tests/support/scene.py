@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from osgp.channel import scenario as scenarios
 from osgp.channel.scenario import Scenario
 from osgp.concentrator.core import Concentrator
@@ -15,6 +17,7 @@ from osgp.concentrator.plan import Plan
 from osgp.headend.store import Store, open_store
 from osgp.meter.identity import neighbourhood
 from osgp.meter.nvm import FileStore
+from osgp.run.suites import Knows, equipped, open_vault
 from osgp.run.up import BEGINNING, DEMO_MASTER, EXPECTED_ANSWERS
 from osgp.run.world import MasterKey, World
 from osgp.security.secret import Secret
@@ -72,16 +75,35 @@ def scene(
     *,
     seed: int = 5,
     plan: Plan | None = None,
+    suite: Knows = Knows.OMA,
 ) -> Iterator[Scene]:
-    """Meters without disturbances of their supply, from the beginning of a day."""
+    """Meters without disturbances of their supply, from the beginning of a day.
+
+    `suite`: what they know, and the concentrators do with that; its vault is a file too.
+    """
     keys = MasterKey(Secret(DEMO_MASTER))
     memory = FileStore(folder / "meters.db")
     line = scenarios.load(scenario) if isinstance(scenario, str) else scenario
     plan = plan or Plan(visit_every=12 * HOUR, ranges=max(4, meters // EXPECTED_ANSWERS))
+    plan = msgspec.structs.replace(plan, suite=suite.plan)
+    vault = open_vault(folder / "keys.db", suite, begun=False)
     try:
         with open_store(f"sqlite:///{folder / 'x.db'}") as store:
             profiles = neighbourhood(meters, seed, keys.omak, disturbed=False)
-            world = World(line, profiles, memory, store, keys, seed=seed, now=BEGINNING, plan=plan)
+            profiles = equipped(profiles, suite, keys)
+            world = World(
+                line,
+                profiles,
+                memory,
+                store,
+                keys,
+                seed=seed,
+                now=BEGINNING,
+                plan=plan,
+                vault=vault,
+            )
             yield Scene(world, store)
     finally:
+        if vault is not None:
+            vault.close()
         memory.close()

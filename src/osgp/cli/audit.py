@@ -98,6 +98,7 @@ def fleet(
 def _plain(found: FleetAudit) -> dict[str, Any]:
     return {
         "meters": found.meters,
+        "suites": found.suites,
         "findings": [
             {"meter": one.meter, "weakness": one.weakness.name.lower(), "text": one.weakness.value}
             for one in found.findings

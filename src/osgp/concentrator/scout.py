@@ -82,6 +82,7 @@ class Scout:
         known = work.roster.meet(found.neuron_id, found.program_id, now)
         if known is None or known.life is Life.DECOMMISSIONED:
             if known is not None and found.member:
+                self._heard.add(found.neuron_id)
                 work.to_remove.append(known)
             return False
         if found.member and known.commissioned:

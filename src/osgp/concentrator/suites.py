@@ -43,7 +43,7 @@ from .known import KnownDevice
 from .plan import Plan, Suite
 from .secure import SecureSession
 from .sink import Sink
-from .vault import Kept, KeySource, Vault, erased, kept_of, refilled
+from .vault import Kept, KeySource, Vault, erased, kept_of, refilled, taken
 from .work import log
 
 FIRST: Final = 1
@@ -110,7 +110,7 @@ class Suites:
             record = self._vault.get(neuron_id)
             if record is None:
                 return None
-            self._open(neuron_id, refilled(kept_of(record), self._keys))
+            self._open(neuron_id, self._held(neuron_id, kept_of(record)))
         return self._sessions[neuron_id]
 
     def renew(self, known: KnownDevice) -> bool:
@@ -144,7 +144,7 @@ class Suites:
         self.drop(neuron_id)
         record = self._vault.get(neuron_id)
         if record is not None:
-            self._vault.put(neuron_id, msgspec.msgpack.encode(erased(kept_of(record))))
+            self._put(neuron_id, erased(kept_of(record)))
 
     def drop(self, neuron_id: bytes) -> None:
         """Its session is of no use any more; what was kept stays."""
@@ -193,9 +193,18 @@ class Suites:
         wishes = AesClient(ClientState(neuron_id, factory), self._own_id, self._entropy)
         wishes.want_long_term_key(self._keys.long_term(neuron_id, FIRST))
         wishes.want_mode(Mode.AES)
-        kept = Kept(wishes.export_state(), bound=known.life not in _READ_BEFORE)
-        self._save(neuron_id, kept)
+        bound = known.life not in _READ_BEFORE
+        kept = Kept(wishes.export_state(), bound=bound, holder=self._own_id)
+        self._put(neuron_id, kept)
         return self._open(neuron_id, kept)
+
+    def _held(self, neuron_id: bytes, kept: Kept) -> Kept:
+        """The record with keys in it and in this concentrator's hands."""
+        full = refilled(kept, self._keys)
+        if full.holder != self._own_id:
+            full = taken(full, self._own_id)
+            self._put(neuron_id, full)
+        return full
 
     def _open(self, neuron_id: bytes, kept: Kept) -> SecureSession:
         save = partial(self._save, neuron_id)
@@ -204,4 +213,12 @@ class Suites:
         return session
 
     def _save(self, neuron_id: bytes, kept: Kept) -> None:
+        """Raises LocalProtocolError where another concentrator has taken the device over."""
+        record = self._vault.get(neuron_id)
+        if record is not None and kept_of(record).holder != self._own_id:
+            self.drop(neuron_id)
+            raise LocalProtocolError("another concentrator has this device's keys now")
+        self._put(neuron_id, kept)
+
+    def _put(self, neuron_id: bytes, kept: Kept) -> None:
         self._vault.put(neuron_id, msgspec.msgpack.encode(kept))

@@ -54,7 +54,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     `bound`: the old suite is never used again. `opened`: it was switched to the old suite so that
     its place could be changed, and has to be switched back. `day` (UTC, since 1970) up to which its
     keys have aged, and `handshakes` begun on it. `uses`: ET04.123 where it is less
-    than the plan's, else 0.
+    than the plan's, else 0. `holder`: the concentrator whose channel it is.
     """
 
     client: bytes
@@ -63,6 +63,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     day: int = 0
     handshakes: int = 0
     uses: int = 0
+    holder: bytes = b""
 
     def __repr__(self) -> str:
         return f"<Kept bound={self.bound}>"
@@ -98,6 +99,14 @@ def erased(kept: Kept) -> Kept:
         mode_delivered=state.mode_delivered,
     )
     return msgspec.structs.replace(kept, client=msgspec.msgpack.encode(bare))
+
+
+def taken(kept: Kept, holder: bytes) -> Kept:
+    """The record in the hands of another concentrator, which makes a channel of its own: two that
+    used one would use numbers, which are nonces, twice."""
+    state = msgspec.structs.replace(state_of(kept), channel=None, proven=False, renew=False)
+    client = msgspec.msgpack.encode(state)
+    return msgspec.structs.replace(kept, client=client, holder=holder)
 
 
 def refilled(kept: Kept, keys: KeySource) -> Kept:

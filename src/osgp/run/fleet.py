@@ -8,6 +8,7 @@ given.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -44,14 +45,18 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class FleetAudit(msgspec.Struct, frozen=True):
-    """Findings over `meters` devices, and how many devices each question could not be asked of."""
+    """Findings over `meters` devices, how many run which of the `suites` (oma, aes, unknown), and
+    how many devices each question could not be asked of."""
 
     meters: int
+    suites: dict[str, int]
     findings: tuple[Finding, ...]
     unknown: dict[str, int]
 
 
-NEVER_KNOWN: Final = "whether a meter still has its factory key: that is in the meter only"
+FACTORY_KEY: Final = "whether a meter still has its factory key: that is in the meter only"
+"""A meter in mode 2 has another: with the factory key nobody changes the mode."""
+_SUITES: Final = {Mode.RC4: "oma", Mode.AES: "aes", None: "unknown"}
 
 
 def audit_store(store: Store, keys: Mapping[str, Secret] | None = None) -> FleetAudit:
@@ -67,10 +72,13 @@ def audit_store(store: Store, keys: Mapping[str, Secret] | None = None) -> Fleet
         "how often its key was used (ET54.82 was not read)": sum(one.uses is None for one in seen),
         "whether its key is a default or shared one (not in the key store given)": len(seen)
         - len(known),
-        NEVER_KNOWN: len(seen),
+        FACTORY_KEY: sum(one.suite is not Mode.AES for one in seen),
     }
     told = {question: count for question, count in unknown.items() if count}
-    return FleetAudit(len(seen), tuple(findings), told)
+    suites = Counter(_SUITES[one.suite] for one in seen)
+    return FleetAudit(
+        len(seen), {name: suites[name] for name in _SUITES.values()}, tuple(findings), told
+    )
 
 
 def _securities(seen: Seen, held: Mapping[str, Secret]) -> Iterator[MeterSecurity]:

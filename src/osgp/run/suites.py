@@ -84,10 +84,11 @@ def open_vault(path: Path, suite: Knows, *, begun: bool) -> FileVault | None:
 
 def spoken(concentrators: Iterable[Concentrator]) -> dict[str, int]:
     """How many registered devices are read in which suite."""
-    counts = Counter(
-        each.speaks(neuron_id)
+    speaks = {
+        neuron_id: each.speaks(neuron_id)
         for each in concentrators
         for neuron_id, known in each.devices.items()
         if known.commissioned
-    )
+    }
+    counts = Counter(speaks.values())
     return {suite.value: counts[suite] for suite in Speaks}

@@ -13,7 +13,7 @@ from osgp.concentrator.happenings import Checked, Commissioned, Failed, Secured,
 from osgp.concentrator.plan import Plan, Suite
 from osgp.concentrator.sink import Interval
 from osgp.concentrator.suites import MIGRATION_HANDSHAKES, Speaks
-from osgp.concentrator.vault import kept_of, state_of
+from osgp.concentrator.vault import kept_of, state_of, taken
 from osgp.errors import LocalProtocolError
 from osgp.lon import Lpdu
 from osgp.lon.config import DomainEntry, NodeState
@@ -480,3 +480,22 @@ def test_a_lossy_line_does_not_stop_it(plan: Plan) -> None:
     street.run(2 * DAY)
     assert lives(street) == [Life.OPERATING] * 2
     assert all(bound(street, n) for n in range(2))
+
+
+def test_two_concentrators_never_use_one_channel() -> None:
+    """Another one has taken the record: this one keeps nothing more of it, and makes a new one."""
+    street = Street(1, AES, aes={0})
+    street.run(HOUR, visits(street, 1))
+    before = kept_of(street.vault.records[neuron(0)])
+    street.vault.records[neuron(0)] = msgspec.msgpack.encode(taken(before, b"\xdd" * 6))
+    street.run(3 * DAY)
+    after = kept_of(street.vault.records[neuron(0)])
+    assert lives(street) == [Life.OPERATING]
+    assert after.holder == before.holder
+    assert {failure.reason for failure in street.told(Failed)} == {
+        "another concentrator has this device's keys now"
+    }
+    old, new = state_of(before).channel, state_of(after).channel
+    assert old is not None and new is not None
+    assert new.epoch > old.epoch
+    assert new.unicast != old.unicast
