@@ -2,6 +2,7 @@
 
 renewal.pml: handshake and renewal under loss, replay, reordering, false refusals and power cuts.
 numbers.pml: sequence numbers, so nonces, under the same.
+broadcast.pml: broadcasts and the renewal of the domain key, under the same.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def test_the_wanted_keys_are_always_reached(tmp_path: Path, wanted: int, renewal
     assert "acceptance   cycles \t+ (fairness enabled)" in said
 
 
-def test_no_number_is_used_twice(tmp_path: Path) -> None:
-    said = check(tmp_path, model("numbers.pml"))
+@pytest.mark.parametrize("name", ["numbers.pml", "broadcast.pml"])
+def test_no_number_is_used_twice_and_nobody_is_shut_out(tmp_path: Path, name: str) -> None:
+    said = check(tmp_path, model(name))
     assert "errors: 0" in said
     assert "Search not completed" not in said
 
@@ -95,6 +97,33 @@ NUMBER_FAULTS = {
     "the client goes back": (":: last > c_last -> c_last = last;", ":: c_last = last;"),
     "the device accepts its last number again": (":: number > d_last ->", ":: number >= d_last ->"),
 }
+
+
+BROADCAST_FAULTS = {
+    "the device forgets the generation in use": (
+        "d_old = d_new; d_old_base = d_new_base",
+        "skip",
+    ),
+    "the sender does not write ahead": (
+        "if :: NEAR(s_last, s_stored) -> s_stored = s_last + RESERVE :: else fi",
+        "skip",
+    ),
+    "the device executes before it writes": (
+        "d_old_base = n;\n            if :: cuts > 0 -> cuts-- :: execute(g, n) fi",
+        "execute(g, n); if :: cuts > 0 -> cuts-- :: d_old_base = n fi",
+    ),
+    "the same key again resets the base": (
+        ":: g == d_new -> skip",
+        ":: g == d_new -> d_new_base = n",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROADCAST_FAULTS)
+def test_the_broadcast_model_finds_faults(tmp_path: Path, fault: str) -> None:
+    """A violated assertion, or an end in which nobody can go on."""
+    said = check(tmp_path, broken("broadcast.pml", *BROADCAST_FAULTS[fault]))
+    assert "errors: 1" in said
 
 
 @pytest.mark.parametrize("fault", RENEWAL_FAULTS)

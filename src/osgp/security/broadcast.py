@@ -166,15 +166,17 @@ class BroadcastReceiver:
         return tuple(held.export() for held in self._held)
 
     def install(self, state: ReceiverState) -> bool:
-        """Hold a new generation beside the present one.  False if it is not newer.
+        """Hold a new generation beside the newest one held.  False if it is not newer.
 
-        The generation held already, with the same key, is confirmed again and not reset.
+        The generation held already, with the same key, is confirmed again and not reset.  An older
+        one goes: a sender makes a new generation only when the one before is in use everywhere,
+        whether this device has heard a broadcast under it or not.
         """
         if self._held and state.key == self._held[-1].key:
             return True
         if state.key.generation <= self.generation:
             return False
-        self._held = [*self._held[:1], self._generation(state)]
+        self._held = [*self._held[-1:], self._generation(state)]
         self._dirty = True
         return True
 

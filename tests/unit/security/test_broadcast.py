@@ -76,13 +76,15 @@ def test_a_generation_is_never_reset_or_turned_back() -> None:
     assert not ears.install(ReceiverState(DomainKey(0, b"domain", b"x" * 16), 0))
 
 
-def test_an_unused_generation_gives_way_to_a_newer_one() -> None:
+def test_the_generation_in_use_is_kept_even_if_nothing_was_heard_under_it() -> None:
+    """A sender that makes the third uses the second; the first has had its day."""
     ears, third = receiver(), DomainKey(3, b"domain", b"3" * 16)
     ears.install(ReceiverState(SECOND, 0, 10))
     ears.install(ReceiverState(third, 0, 10))
-    assert ears.open(at(1, SECOND)).outcome is Outcome.BAD_DIGEST
-    assert ears.open(at(1)).outcome is Outcome.ACCEPTED
+    assert ears.open(at(1)).outcome is Outcome.BAD_DIGEST
+    assert ears.open(at(1, SECOND)).outcome is Outcome.ACCEPTED
     assert ears.open(at(1, third)).outcome is Outcome.ACCEPTED
+    assert ears.open(at(2, SECOND)).outcome is Outcome.BAD_DIGEST
 
 
 def test_an_accepted_broadcast_is_not_accepted_again_after_a_power_cut() -> None:
