@@ -132,10 +132,10 @@ class Conversation:
                 self.wake = now + seconds
 
     def _send(self, stack: Stack, apdu: bytes, now: float) -> None:
-        """A message that no chain has room for ends the conversation."""
+        """A message that no chain has room for is the script's to make shorter."""
         self.link.requests += 1
         self._answer = self._margin = None
         try:
             self._handle = stack.send(self._via.message(apdu, now), now)
         except EncodeError as error:
-            self.outcome = Outcome(error=error)
+            self._step(stack, now, partial(self._script.throw, error))

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from osgp.errors import RemoteProtocolError, SecurityError, ServiceError, TransportError
+from osgp.errors import (
+    EncodeError,
+    RemoteProtocolError,
+    SecurityError,
+    ServiceError,
+    TransportError,
+)
 from osgp.security.suite import ClientSecurity
 from osgp.spec.services import (
     PLC_LIMITS,
@@ -30,6 +36,9 @@ from .states import CLIENT, Event, Machine, State
 
 REPEATS = 2
 """How often a request that nobody answered is sent again, byte for byte."""
+
+WRITE_STEP = 8
+"""Bytes by which a write gets shorter where the way has no room for it."""
 
 MESSAGE_CODE = b"\x00"
 """EN 14908-1 message code of clause 9 messages on PLC."""
@@ -85,12 +94,24 @@ class TableClient:
         return READ_RESPONSE.decode(response).data
 
     def write(self, table: int, data: bytes, offset: int = 0) -> Exchange[None]:
-        """Writes `data` at `offset`, in as many requests as the port needs. Raises as `read`."""
-        for start, size in _chunks(offset, len(data), self.limits.write):
-            chunk = data[start - offset : start - offset + size]
-            yield from self._request(
-                PartialWriteRequest(Command.PARTIAL_WRITE, table, start, size, chunk)
-            )
+        """Writes `data` at `offset`, in as many requests as the port and the way to it need.
+
+        A long chain of repeaters leaves less room than the port; which chain a request takes is
+        known only when it is sent. Raises as `read`, and EncodeError where there is no room at all.
+        """
+        done, size = 0, self.limits.write
+        while done < len(data):
+            chunk, start = data[done : done + size], offset + done
+            try:
+                yield from self._request(
+                    PartialWriteRequest(Command.PARTIAL_WRITE, table, start, len(chunk), chunk)
+                )
+            except EncodeError:
+                size = min(size, len(chunk)) - WRITE_STEP
+                if size <= 0:
+                    raise
+            else:
+                done += len(chunk)
 
     def write_whole(self, table: int, data: bytes) -> Exchange[None]:
         """Writes a whole table in one request; procedures need this. Raises as `read`."""
