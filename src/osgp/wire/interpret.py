@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from operator import index
 from typing import Any
 
 from osgp.errors import DecodeError, DimensionError, EncodeError, Truncated
@@ -276,7 +275,7 @@ def _write_array(node: BoundArray, value: Any, writer: Writer, scope: Scope) -> 
 def _leaf(node: BoundNode, value: Any, writer: Writer, scope: Scope) -> bytes:
     match node:
         case BoundInteger(size, signed, order):
-            return index(value).to_bytes(size, order, signed=signed)
+            return values.ranged(value, size, signed).to_bytes(size, order, signed=signed)
         case BoundFloat():
             return struct.pack(_float_format(node), values.finite(value))
         case BoundBytes(form, length):

@@ -94,6 +94,15 @@ def masked(value: Any, mask: int) -> int:
     return number
 
 
+def ranged(value: Any, size: int, signed: bool) -> int:
+    """A number of `size` bytes; TypeError or ValueError for what it cannot hold."""
+    number, span = index(value), 1 << 8 * size
+    low = -span // 2 if signed else 0
+    if not low <= number < low + span:
+        raise ValueError(f"outside {low}..{low + span - 1}")
+    return number
+
+
 def finite(value: float) -> float:
     """A quantity: not-a-number and infinities are refused."""
     if not math.isfinite(value):

@@ -212,3 +212,10 @@ def test_a_record_comes_from_a_file(osgp: Runner, tmp_path: Path) -> None:
     file.write_text("{", encoding="utf-8")
     for wrong in ([f"@{file}"], ["@/no/such/file"], [f"@{file}", f"@{file}"]):
         assert osgp("encode", "BT52", *wrong).code == 2
+
+
+def test_a_number_that_does_not_fit_is_told_with_its_range(osgp: Runner) -> None:
+    assert osgp("encode", "BT21", "number_of_tiers=300").err.strip() == (
+        "osgp: BT21.number_of_tiers: 300: outside 0..255 (offset 7)"
+    )
+    assert "outside -32768..32767" in osgp("encode", "ET04", "dst_off_time_delta=40000").err
