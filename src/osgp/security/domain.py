@@ -16,9 +16,9 @@ import msgspec
 
 from osgp.errors import DecodeError, LocalProtocolError
 from osgp.security.aes import KEY_SIZE, Entropy, osgp_csprg
-from osgp.security.aes_client import AesClient, DomainWish
+from osgp.security.aes_client import VALIDITY_DAYS, AesClient, DomainWish
 from osgp.security.broadcast import DEFAULT_DELTA, BroadcastSender, DomainKey
-from osgp.security.guard import MAX_USES
+from osgp.security.guard import MAX_USES, WARN_SHARE
 
 
 class DomainState(msgspec.Struct, frozen=True, array_like=True):
@@ -27,29 +27,44 @@ class DomainState(msgspec.Struct, frozen=True, array_like=True):
     key: DomainKey
     number: int = 0
     next_key: DomainKey | None = None
+    age_days: int = 0
 
     def __repr__(self) -> str:
         return f"<DomainState {self.key}>"
 
 
 class DomainKeys:
-    """One domain's present key with its numbers, and the next one while it is handed out."""
+    """One domain's present key with its numbers, and the next one while it is handed out.
 
-    def __init__(self, state: DomainState, limit: int = MAX_USES) -> None:
-        self._state, self._limit = state, limit
+    `limit`: broadcasts under one generation; `validity`: its days.
+    """
+
+    def __init__(
+        self, state: DomainState, limit: int = MAX_USES, validity: int = VALIDITY_DAYS
+    ) -> None:
+        self._state, self._limit, self._validity = state, limit, validity
         self._sender = BroadcastSender(state.key, state.number, limit)
         self._dirty = True
 
     @classmethod
-    def create(cls, domain: bytes, entropy: Entropy, limit: int = MAX_USES) -> DomainKeys:
+    def create(
+        cls,
+        domain: bytes,
+        entropy: Entropy,
+        limit: int = MAX_USES,
+        validity: int = VALIDITY_DAYS,
+    ) -> DomainKeys:
         """The first generation of a domain (id of 6 bytes)."""
-        return cls(DomainState(DomainKey(1, domain, osgp_csprg(KEY_SIZE, entropy))), limit)
+        key = DomainKey(1, domain, osgp_csprg(KEY_SIZE, entropy))
+        return cls(DomainState(key), limit, validity)
 
     @classmethod
-    def restore(cls, stored: bytes, limit: int = MAX_USES) -> DomainKeys:
+    def restore(
+        cls, stored: bytes, limit: int = MAX_USES, validity: int = VALIDITY_DAYS
+    ) -> DomainKeys:
         """From the bytes of `export_state`; DecodeError if they are none."""
         try:
-            return cls(msgspec.msgpack.decode(stored, type=DomainState), limit)
+            return cls(msgspec.msgpack.decode(stored, type=DomainState), limit, validity)
         except (msgspec.MsgspecError, LocalProtocolError):
             raise DecodeError("this is no stored domain key") from None
 
@@ -76,6 +91,20 @@ class DomainKeys:
     def seal(self, apdu: bytes) -> bytes:
         """A broadcast under the generation in use."""
         return self._sender.seal(apdu)
+
+    def new_day(self) -> None:
+        """To be called once a day: the generation in use grows old."""
+        self._state = msgspec.structs.replace(self._state, age_days=self._state.age_days + 1)
+        self._dirty = True
+
+    @property
+    def worn(self) -> bool:
+        """Is it time for `renew`: at 80 % of the uses, or at the end of the validity period?
+
+        The devices' own validity period is longer (`Limits`).
+        """
+        used = self._sender.number.last >= self._limit * WARN_SHARE
+        return used or self._state.age_days >= self._validity
 
     def renew(self, entropy: Entropy) -> None:
         """Make the next generation; a renewal that is under way goes on unchanged."""

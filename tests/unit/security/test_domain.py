@@ -94,3 +94,21 @@ def test_misuse_is_refused() -> None:
         with pytest.raises(DecodeError):
             DomainKeys.restore(stored)
     assert domain._state.key.key.hex() not in repr(vars(domain))
+
+
+def test_a_generation_is_worn_by_uses_or_by_days_and_fresh_after_its_renewal() -> None:
+    by_uses = DomainKeys.create(b"domain", ENTROPY, limit=100)
+    while not by_uses.worn:
+        by_uses.seal(READ)
+    assert int.from_bytes(by_uses.seal(READ)[1:5], "big") == 81
+    by_days = DomainKeys.create(b"domain", ENTROPY, validity=3)
+    for _ in range(3):
+        assert not by_days.worn
+        by_days.new_day()
+        assert by_days.must_persist
+        by_days = DomainKeys.restore(by_days.export_state(), validity=3)
+    for domain in (by_uses, by_days):
+        assert domain.worn
+        domain.renew(ENTROPY)
+        domain.complete()
+        assert not domain.worn
