@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from osgp.errors import DecodeError, PathError, ProcedureError, ServiceError
 from osgp.lon import SubnetNode
@@ -25,6 +25,13 @@ _REFUSALS: Final = (ServiceError, ProcedureError, PathError, DecodeError)
 """What one look may come to without the others being in vain."""
 
 
+class Shown(NamedTuple):
+    """What a device shows of its security: ET04.123, ET04.127."""
+
+    uses: int
+    mode: int
+
+
 class Check:
     """Looks at one device through `reader`, whose images are kept."""
 
@@ -32,7 +39,7 @@ class Check:
         self._reader, self._clock = reader, clock
         self.clock_error: float | None = None
         self.problems: list[str] = []
-        self.key_uses = 0
+        self.shown: Shown | None = None
 
     def place(self, address: SubnetNode) -> Exchange[None]:
         """Is it where it was put (ET04.10 and .11)? Raises as `DeviceReader.part`, but refusals."""
@@ -56,7 +63,7 @@ class Check:
             found = yield from self._bytes(SYSTEM, "maximum_key_usage_count", "fcm_message_count")
         except _REFUSALS:
             return
-        self.key_uses = int.from_bytes(found[:4], "little")
+        self.shown = Shown(int.from_bytes(found[:4], "little"), found[4])
 
     def usage(self) -> Exchange[None]:
         """ET54.82 to .89: how often the keys were used; if it counts that."""

@@ -108,8 +108,8 @@ class Rounds:
     def _checked(self, known: KnownDevice, check: Check | None, now: float) -> None:
         if check is None:
             return
-        if check.key_uses:
-            self._suites.limit(known, check.key_uses)
+        if check.shown is not None:
+            self._suites.learn(known, check.shown)
         if known.life is not Life.COMMISSIONED:
             return
         problems = tuple(check.problems)

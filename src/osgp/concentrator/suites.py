@@ -23,11 +23,10 @@ import msgspec
 
 from osgp.errors import (
     LocalProtocolError,
-    OsgpError,
     SecurityError,
     ServiceError,
-    StoreError,
     TransportError,
+    UsageError,
 )
 from osgp.security.aes import Entropy
 from osgp.security.aes_client import AesClient, ClientState
@@ -37,6 +36,7 @@ from osgp.security.secret import key_bytes
 from osgp.session import Exchange
 from osgp.topology import FieldClient, Life
 
+from .check import Shown
 from .conversation import Clock
 from .happenings import Notice, Secured
 from .known import KnownDevice
@@ -121,11 +121,17 @@ class Suites:
         session.renew()
         return True
 
-    def limit(self, known: KnownDevice, uses: int) -> None:
-        """ET04.123 was read: keys are renewed at 80 % of that, if it is less than the plan's."""
+    def learn(self, known: KnownDevice, shown: Shown) -> None:
+        """The device has shown ET04.123 and .127: keys are renewed at 80 % of the former, if it is
+        less than the plan's; a bound device in another mode is switched back at its next visit."""
         session = self.session(known)
-        if session is not None and uses < session.uses:
-            self._open(known.device.neuron_id, session.limited(uses))
+        if session is None:
+            return
+        if session.bound and shown.mode != Mode.AES:
+            log.warning("open to the old suite", device=known.name, mode=shown.mode)
+            session.close()
+        if 0 < shown.uses < session.uses:
+            self._open(known.device.neuron_id, session.limited(shown.uses))
 
     def rekey(self, known: KnownDevice) -> None:
         """The next version of the utility's key at the next visit.
@@ -175,15 +181,16 @@ class Suites:
         return session
 
     def _is_due(self, known: KnownDevice) -> bool:
-        """Whether the plan wants it in the new suite now, and the utility has the key for that."""
+        """Whether the plan wants it in the new suite now, and the utility has the key for that.
+
+        A source of keys that fails for another reason is no reason to begin in the old suite.
+        """
         suite = self._plan.suite
         if suite is Suite.OMA or (suite is Suite.MIGRATE and known.life not in _READ_BEFORE):
             return False
         try:
             self._keys.long_term(known.device.neuron_id, FACTORY)
-        except StoreError:
-            raise
-        except OsgpError:
+        except UsageError:
             return False
         return True
 

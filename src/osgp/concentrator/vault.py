@@ -18,7 +18,8 @@ from osgp.security.secret import KeyLike, key_bytes
 
 
 class KeySource(Protocol):
-    """Where the utility's keys come from. Raises OsgpError where there is none."""
+    """Where the utility's keys come from. Both raise UsageError where there is none for the device,
+    another OsgpError where that cannot be told now."""
 
     def omak(self, neuron_id: bytes) -> KeyLike: ...
 

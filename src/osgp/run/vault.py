@@ -49,7 +49,7 @@ class FileVault:
     def get(self, neuron_id: bytes) -> bytes | None:
         """Raises SecurityError for a record that was altered."""
         name = neuron_id.hex()
-        query = "SELECT closed FROM record WHERE name = ?"
+        query = "SELECT CAST(closed AS BLOB) FROM record WHERE name = ?"
         row = self._tried(lambda: self._file.execute(query, (name,)).fetchone())
         return None if row is None else self._box.open(name, row[0]).reveal()
 

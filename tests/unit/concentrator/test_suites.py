@@ -14,13 +14,15 @@ from osgp.concentrator.plan import Plan, Suite
 from osgp.concentrator.sink import Interval
 from osgp.concentrator.suites import MIGRATION_HANDSHAKES, Speaks
 from osgp.concentrator.vault import kept_of, state_of, taken
-from osgp.errors import LocalProtocolError
+from osgp.errors import LocalProtocolError, TransportError
 from osgp.lon import Lpdu
 from osgp.lon.config import DomainEntry, NodeState
 from osgp.meter import MemoryNvm, VirtualMeter
 from osgp.meter.nvm import PowerCut
+from osgp.security import profile
 from osgp.security.aes_device import Limits
 from osgp.security.profile import Code, Mode
+from osgp.security.secret import Secret
 from osgp.topology import Life
 from tests.support.street import START, Fate, Street, meter, neuron, psk
 
@@ -499,3 +501,80 @@ def test_two_concentrators_never_use_one_channel() -> None:
     assert old is not None and new is not None
     assert new.epoch > old.epoch
     assert new.unicast != old.unicast
+
+
+# --- what others may try -----------------------------------------------------------------------
+
+
+def answered(frame: bytes, forged: bytes) -> bytes:
+    """The frame with another answer in the place of its own."""
+    own = apdu(frame)
+    lpdu = Lpdu.decode(frame)
+    pdu = lpdu.npdu.pdu[: -len(own)] + forged
+    return msgspec.structs.replace(lpdu, npdu=msgspec.structs.replace(lpdu.npdu, pdu=pdu)).encode()
+
+
+def forging(what: Callable[[bytes], bytes]) -> Fate:
+    """Somebody answers in the place of the device, in the new suite."""
+
+    def fate(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
+        own = apdu(frame)
+        mine = sender == 1 and own[:1] in map(_code, (Code.UNICAST, Code.HANDSHAKE, Code.ERROR))
+        return [answered(frame, what(own))] if mine else [frame]
+
+    return fate
+
+
+FORGERIES: dict[str, Callable[[bytes], bytes]] = {
+    "authentication failure": lambda own: profile.AUTHENTICATION_FAILURE,
+    "one bit": lambda own: own[:-1] + bytes((own[-1] ^ 1,)),
+    "weaker suite": lambda own: own[:2] + b"\x01" + own[3:],
+    "nothing of it": lambda own: own[:1],
+    "too short": lambda own: own[:7],
+    "old suite's refusal": lambda own: b"\x00\x0b",
+    "plain answer": lambda own: b"\x00\x00\x00\x04\x01\x02\x03\x04",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
+@pytest.mark.parametrize("plan", [AES, MIGRATE], ids=["new", "migrated"])
+def test_who_answers_in_a_devices_place_gets_nothing(
+    forgery: Callable[[bytes], bytes], plan: Plan
+) -> None:
+    """No word in the old suite to a bound device, few handshakes, and an end when he goes."""
+    street = Street(1, plan, aes={0})
+    street.run(8 * HOUR, lambda: mode(street) is Mode.AES and len(street.told(Visited)) >= 2)
+    read, begun = len(street.told(Visited)), len(street.log)
+    street.fate = forging(forgery)
+    street.run(DAY)
+    assert len(street.told(Visited)) == read
+    assert asked(street, *OLD_CODES, begin=begun) == []
+    assert challenges(street, begun) <= 2 * plan.handshakes_a_day
+    street.fate = lambda street, sender, receiver, frame: [frame]
+    street.run(DAY, lambda: lives(street) == [Life.OPERATING])
+    assert lives(street) == [Life.OPERATING]
+
+
+def test_a_source_of_keys_that_is_away_is_no_reason_for_the_old_suite() -> None:
+    def away(neuron_id: bytes, version: int) -> Secret:
+        raise TransportError("the key service does not answer")
+
+    street = Street(1, AES, aes={0})
+    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]
+    street.run(2 * HOUR)
+    assert street.told(Commissioned) == []
+    assert asked(street, *OLD_CODES) == []
+    street.keys.long_term = source  # type: ignore[method-assign]
+    street.run(2 * DAY, visits(street, 1))
+    assert settled(street)
+
+
+def test_a_device_that_was_opened_is_closed_again() -> None:
+    street = Street(1, AES, aes={0})
+    street.run(HOUR, visits(street, 1))
+    server = street.meters[0]._security._aes
+    assert server is not None
+    server._change(mode=int(Mode.RC4))
+    street.restart()
+    street.run(13 * HOUR, visits(street, 3))
+    assert settled(street)
