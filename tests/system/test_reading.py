@@ -316,3 +316,23 @@ def test_the_bridge_keeps_its_things_where_systemd_wants_them(
     assert run(["bridge", str(config), "--once"]) == FAILED
     assert {path.name for path in state.iterdir()} >= {"cache", "osgp-spool.sqlite"}
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".sqlite"] == []
+
+
+def test_a_meter_s_name_gives_the_terminal_no_orders(
+    meter: Served, tmp_path: Path, capsys: Said
+) -> None:
+    """Escape sequences, bells and line feeds where manufacturer and model stand."""
+    dump = tmp_path / "evil.json"
+    assert run(["dump", str(dump), *meter.options("mk")]) == OK
+    tree = json.loads(dump.read_text())
+    image = bytearray.fromhex(tree["tables"]["BT01"]["hex"])
+    image[:12] = b"\x1b[2J\x9b1m\n\r\x07\x08\x1b"
+    tree["tables"]["BT01"]["hex"] = image.hex()
+    dump.write_text(json.dumps(tree))
+    served = Served(tmp_path, "--from-dump", str(dump), "--optical", "pty")
+    capsys.readouterr()
+    for command in (["read"], ["read", "BT01"], ["top", "--count", "1"], ["dump", str(dump)]):
+        assert run([*command, *served.options("mk")]) == OK
+        said = capsys.readouterr()
+        assert all(letter.isprintable() or letter == "\n" for letter in said.out + said.err)
+    served.stop()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from osgp.errors import UsageError
+from osgp.export.printable import printable
 
 if TYPE_CHECKING:
     from osgp.wire import Dims, Version
@@ -134,10 +136,23 @@ def print_json(value: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+class SafeConsole(Console):
+    """A console that shows what devices say, and does not obey it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
 def console(pipe_width: int = PIPE_WIDTH) -> Console:
     """For tables: as wide as the terminal, or wide enough in a pipe."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=pipe_width)
+    found = SafeConsole(highlight=False)
+    return found if found.is_terminal else SafeConsole(highlight=False, width=pipe_width)
 
 
 def grid(*headings: str) -> Table:

@@ -16,6 +16,7 @@ import typer
 
 from osgp import __version__
 from osgp.errors import OsgpError, UsageError
+from osgp.export.printable import printable
 
 from . import (
     audit,
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def complain(reason: str, hint: str, code: int) -> int:
     """One line on stderr."""
-    line = " ".join(reason.split())
+    line = printable(" ".join(reason.split()))
     print(f"osgp: {line} ({hint})" if hint else f"osgp: {line}", file=sys.stderr)  # noqa: T201  # rich would break the line
     return code
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
 from osgp.errors import UsageError
 
-from .inputs import bytes_of
+from .inputs import SafeConsole, bytes_of
 
 if TYPE_CHECKING:
     from osgp.run.reading.device import Access, Device
@@ -123,7 +122,7 @@ def access_from(
     purpose = Purpose.OPTICAL if optical else Purpose.MEP
     key = None if no_key else key_for(purpose, key_file)
     if key is not None and (key.remark or not json):
-        Console(stderr=True).print(f"key {key}", style="dim", highlight=False, markup=False)
+        SafeConsole(stderr=True).print(f"key {key}", style="dim", highlight=False, markup=False)
     cache = None if no_cache else cache_directory()
     first = b"" if wake is None else bytes_of(wake)
     return Access(optical, mep, key, tls, encrypt, speed, log, cache, first)
@@ -152,7 +151,7 @@ def watched(device: Device, *, quiet: bool = False) -> Iterator[Progress | None]
     """Shows which table is read and how much has come, if somebody watches."""
     from osgp.spec import table_name
 
-    out = Console(stderr=True)
+    out = SafeConsole(stderr=True)
     if quiet or not out.is_terminal:
         yield None
         return
@@ -172,11 +171,11 @@ def watched(device: Device, *, quiet: bool = False) -> Iterator[Progress | None]
 
 def notes(lines: dict[str, Any]) -> None:
     """What could not be read, on stderr."""
-    out = Console(stderr=True)
+    out = SafeConsole(stderr=True)
     for name, reason in lines.items():
         out.print(f"{name}: {reason}", style="yellow", highlight=False, markup=False)
 
 
 def said(line: str) -> None:
     """A remark on stderr: stdout carries results only."""
-    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
+    SafeConsole(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)

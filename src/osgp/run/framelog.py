@@ -3,6 +3,7 @@
     12:00:01.204 optical > EE 00 20 00 00 01 20 13 10   identify
     12:00:01.211 optical < 06                           ACK
 
+What came of whole reads is noted in lines with `-` (`osgp.run.reading.said`): also what TLS hides.
 Passwords never reach the file: the frame that carries one is written with `··` in its place, in
 both directions, for an optical head may reflect it.
 """
@@ -183,8 +184,16 @@ def _named(words: str) -> Callable[[bytes], str]:
 
 
 _CODES: Final = frozenset(ResponseCode)
+_TLS: Final = {
+    0x57: "TLS ends",
+    0x58: "TLS handshake begins",
+    0x59: "TLS handshake",
+    0x80: "TLS data",
+}
+"""Messages of the MEP port that carry TLS (MEP guide, 'TLS')."""
 _SERVICES: Final[dict[int, Callable[[bytes], str]]] = {
     **{int(service): _named(service.name.lower()) for service in Service},
     **{Service.NEGOTIATE + n: _named(f"negotiate, {n} speeds") for n in range(1, 12)},
     **dict.fromkeys(map(int, _TABLE_COMMANDS), _table_words),
+    **{code: _named(words) for code, words in _TLS.items()},
 }

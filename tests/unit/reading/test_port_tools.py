@@ -10,16 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osgp.errors import TransportError, UsageError
+from osgp.meter import SetUp
+from osgp.meter.dims import dimensions
 from osgp.ports.mep.frame import frame
 from osgp.ports.optical.packet import Packet
 from osgp.run.framelog import FrameLog, MepFrames, OpticalFrames, words_of
 from osgp.run.lines import endpoint
 from osgp.run.reading.device import Access, open_device
 from osgp.run.reading.keyfiles import key_for
+from osgp.run.reading.said import fields_of
 from osgp.run.reading.survey import survey
 from osgp.run.serve import ServeOptions, open_serving
 from osgp.run.serving.profiles import built_in, load_profile, write_keys
 from osgp.security.keys import Purpose
+from osgp.wire import Dims
 
 from .bench import RK, profile, run, served, virtual
 
@@ -88,6 +92,9 @@ def test_anything_on_the_line_is_logged_byte_for_byte(data: bytes) -> None:
         ("3F 00", "read"),
         ("03", "insufficient security clearance, 0 bytes"),
         ("FE 01", "code FE, 1 bytes"),
+        ("58 16", "TLS handshake begins"),
+        ("80 17", "TLS data"),
+        ("57 00", "TLS ends"),
         ("", "empty"),
     ],
 )
@@ -106,9 +113,29 @@ def test_a_log_of_a_whole_session(tmp_path: Path) -> None:
     text = file.read_text()
     assert "> " in text
     assert "< " in text
+    assert "BT52 at 0, 7 bytes: clock_calendar = 2026-06-10T12:07" in text
+    assert " V, " in next(line for line in text.splitlines() if "BT28 at 0, 164 bytes: " in line)
     for words in ("identify", "logon", "security", "read BT23", "terminate", "ACK"):
         assert words in text
     assert RK.encode().hex(" ").upper() not in text
+
+
+@given(
+    st.integers(0, 400),
+    st.binary(max_size=400),
+    st.sampled_from(["BT01", "BT06", "BT23", "BT52", "ET14"]),
+)
+def test_whatever_came_is_said(offset: int, data: bytes, name: str) -> None:
+    dims = dimensions(SetUp(m_bus=True))
+    said = fields_of(name, offset, data, dims)
+    assert said.startswith(f"{name} at {offset}, {len(data)} bytes")
+    assert said.isprintable()
+    assert fields_of(name, offset, data, Dims())
+
+
+def test_a_part_is_said_without_the_rest() -> None:
+    said = fields_of("BT53", 4, (60).to_bytes(2, "little"), Dims())
+    assert said == "BT53 at 4, 2 bytes: time_zone_offset = 3600 s"
 
 
 def test_mep_frames_are_found() -> None:

@@ -55,6 +55,7 @@ from .cache import (
     whole_images,
 )
 from .patience import Patience
+from .said import fields_of
 from .sequences import SequenceFile
 
 T = TypeVar("T")
@@ -101,7 +102,13 @@ class _Session(Protocol):
 class Device:
     """A meter on an open port. Made by `open_device`."""
 
-    def __init__(self, driver: CallingDriver, session: _Session, access: Access) -> None:
+    def __init__(
+        self,
+        driver: CallingDriver,
+        session: _Session,
+        access: Access,
+        log: FrameLog | None = None,
+    ) -> None:
         self.reader = DeviceReader(session.tables, on_image=self._image)
         self.on_bytes: OnBytes = lambda table, count: None
         self.on_size: Callable[[int], None] = lambda total: None
@@ -112,6 +119,7 @@ class Device:
         self._images: dict[str, bytes] = {}
         self._recalled = False
         self._patience = Patience(access.speed)
+        self._log = log
 
     @property
     def tables(self) -> PortTables:
@@ -208,6 +216,8 @@ class Device:
         ):
             self._images[name] = data
         self.on_bytes(table, len(data))
+        if self._log is not None:
+            self._log.note(fields_of(name, offset, data, self.reader.dims))
 
     def _advice(self) -> str:
         key = self._access.key
@@ -230,7 +240,7 @@ async def open_device(access: Access) -> AsyncIterator[Device]:
     driver, session = _composed(access, log, alerts)
     try:
         await connect(driver, access.place, access.speed)
-        device = Device(driver, session, access)
+        device = Device(driver, session, access, log)
         device.alerts = alerts
         try:
             await device.open()
