@@ -126,7 +126,7 @@ class ProgramWrapper:
         """Its answer. Raises StoreError, SecurityError; neither shows what it wrote."""
         program = self._command[0]
         try:
-            done = subprocess.run(  # noqa: S603 - the user's own program, without a shell
+            done = subprocess.run(  # noqa: S603  # the user's own program, without a shell
                 [*self._command, verb],
                 input=base64.b64encode(value) + b"\n",
                 capture_output=True,
