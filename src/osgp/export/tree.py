@@ -1,7 +1,7 @@
 """The network of a concentrator, as a picture: who repeats for whom, and how well they hear it.
 
-The concentrator is the root in the middle; each ring is one hop farther out. A link has the colour
-of its margin, in the steps of ET04.90; a device has that of its phase.
+The concentrator is the root in the middle; each ring is one link farther out, by the device's own
+chain. A link has the colour of its margin, in the steps of ET04.90; a device has that of its phase.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class TreeDevice(msgspec.Struct, frozen=True):
     """A device and the link to its parent (None: the concentrator).
 
     `margin_db`: that of the worse direction; `phase`: 1..6, 0 unknown; `lost`: it does not answer;
-    `secondary`: the link uses the alternate path.
+    `secondary`: the link uses the alternate path; `links`: those of its chain, 0 for one more than
+    its parent's. Chains are chosen device by device: that of a parent may be another, longer one.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TreeDevice(msgspec.Struct, frozen=True):
     phase: int = 0
     lost: bool = False
     secondary: bool = False
+    links: int = 0
 
 
 class NetworkTree:
@@ -76,15 +78,18 @@ class NetworkTree:
                 raise UsageError(f"two devices are called {device.name}")
             self.devices[device.name] = device
             self.children.setdefault(device.parent, []).append(device)
-        self.hops = self._hops()
+        self._depths = self._measured()
+        self.hops = {
+            name: self.devices[name].links or depth for name, depth in self._depths.items()
+        }
 
     @property
     def farthest(self) -> int:
         """Links to the farthest device; 0 without any."""
         return max(self.hops.values(), default=0)
 
-    def _hops(self) -> dict[str, int]:
-        """Links from the concentrator to each device."""
+    def _measured(self) -> dict[str, int]:
+        """Parents between the concentrator and each device, and one."""
         hops: dict[str, int] = {}
         ring = [(device, 1) for device in self.children.get(None, ())]
         for device, distance in ring:
@@ -113,7 +118,7 @@ class NetworkTree:
         """Leaves evenly around the circle, everybody else in the middle of those behind him."""
         order = [name for device in self.children.get(None, ()) for name in self._leaves(device)]
         angles = {name: pi / 2 - 2 * pi * (n + 0.5) / len(order) for n, name in enumerate(order)}
-        for name in sorted(self.hops, key=lambda each: -self.hops[each]):
+        for name in sorted(self._depths, key=lambda each: -self._depths[each]):
             children = self.children.get(name)
             if children:
                 angles[name] = sum(angles[child.name] for child in children) / len(children)
@@ -239,21 +244,28 @@ def _draw_devices(axes: Axes, tree: NetworkTree, places: dict[str, Point]) -> No
 def _draw_labels(axes: Axes, tree: NetworkTree, places: dict[str, Point]) -> None:
     from matplotlib.patheffects import withStroke
 
-    for name, (x, y) in places.items():
-        outward = hypot(x, y)
-        right = x >= 0
+    for name, place in places.items():
+        away = _away(place, repeats=name in tree.children)
         axes.annotate(
             tree.devices[name].label,
-            (x, y),
-            xytext=(LABEL_GAP * x / outward, LABEL_GAP * y / outward),
+            place,
+            xytext=away,
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if away[0] >= 0 else "right",
             va="center",
             color=INK,
             fontsize=7.5,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
             zorder=5,
         )
+
+
+def _away(place: Point, *, repeats: bool) -> Point:
+    """From a device to its label: outward, or beside one that has others behind it."""
+    x, y = place
+    distance = hypot(x, y)
+    along, across = LABEL_GAP * x / distance, LABEL_GAP * y / distance
+    return (across * 1.2, -along * 1.2) if repeats else (along, across)
 
 
 def margin_colour(margin_db: float | None) -> str:

@@ -13,7 +13,7 @@ _SHOWN = (Life.COMMISSIONED, Life.OPERATING, Life.LOST, Life.REFUSED)
 
 
 def network_trees(store: Store) -> list[NetworkTree]:
-    """One tree for each domain, in the order in which they appear. Raises StoreError.
+    """One tree for each domain, in the order of their subnets. Raises StoreError.
 
     The concentrator of a domain is the node that is no device and has most links to those of its
     devices that it reaches directly.
@@ -27,10 +27,16 @@ def network_trees(store: Store) -> list[NetworkTree]:
     for device in devices:
         domains[device.domain].append(device)
     known = {device.neuron_id for device in store.devices()}
-    return [_tree(members, routes, links, known) for members in domains.values()]
+    ordered = sorted(domains, key=lambda domain: min(each.subnet for each in domains[domain]))
+    names = [f"domain {domain.hex(' ')}" if len(domains) > 1 else "" for domain in ordered]
+    return [
+        _tree(name, domains[domain], routes, links, known)
+        for name, domain in zip(names, ordered, strict=True)
+    ]
 
 
 def _tree(
+    name: str,
     members: list[Device],
     routes: dict[bytes, RouteRecord],
     links: dict[LinkKey, LinkRecord],
@@ -40,7 +46,7 @@ def _tree(
     root = _root(inside, routes, links, known)
     parents = _parents([routes[node] for node in inside if node in routes])
     rows = [_row(device, parents.get(device.neuron_id), routes, links, root) for device in members]
-    return NetworkTree("", rows)
+    return NetworkTree(name, rows)
 
 
 def _root(
@@ -79,6 +85,7 @@ def _row(
     root: bytes,
 ) -> TreeDevice:
     route = routes.get(device.neuron_id)
+    hops = route.hops if route is not None else ()
     carrier = Carrier(route.carriers[-1]) if route is not None else Carrier.PRIMARY
     link = links.get(LinkKey.between(parent or root, device.neuron_id, carrier))
     return TreeDevice(
@@ -89,4 +96,5 @@ def _row(
         phase=device.phase,
         lost=device.state == Life.LOST,
         secondary=carrier is Carrier.SECONDARY,
+        links=len(hops) + 1 if route is not None and parent == (hops[-1] if hops else None) else 0,
     )

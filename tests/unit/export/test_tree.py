@@ -104,3 +104,20 @@ def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="png"):
         save_trees([NetworkTree("", CHAIN)], tmp_path / "x.gif")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ring_is_that_of_the_devices_own_chain() -> None:
+    """Its parent may be reached over another, longer chain."""
+    tree = NetworkTree(
+        "",
+        [
+            TreeDevice("a", "1/1", None, 20.0, links=1),
+            TreeDevice("b", "1/2", "a", 20.0, links=4),
+            TreeDevice("c", "1/3", "b", 20.0, links=3),
+            TreeDevice("d", "1/4", "c", 20.0),
+        ],
+    )
+    assert tree.hops == {"a": 1, "b": 4, "c": 3, "d": 4}
+    assert summary(tree) == "4 devices · 1 in direct reach · up to 4 links"
+    radii = {name: hypot(*place) for name, place in tree.places().items()}
+    assert radii == pytest.approx({"a": 1.0, "b": 4.0, "c": 3.0, "d": 4.0})
