@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ OPTICAL = Timing(response=0.08, inter_character=0.03, quiet=0.01, retries=4)
 MEP = MepTiming(response=0.08, gap=0.03, longest=0.3, byte_gap=0.02, spacing=0.0, segment_pause=0)
 LOUD = Noise(dropped=0.0006, doubled=0.0006, flipped=0.0006, delayed=0.05, delay=0.02)
 TABLE, COUNTER = 64, 7
+CALM, PEACE_ATTEMPTS = 0.15, 6
 
 
 class Noisy:
@@ -87,6 +89,17 @@ class Talk:
     async def run(self, make: Callable[[], Exchange[Any]]) -> Any:
         return await self._driver.call(self._within(make))
 
+    async def in_peace(self, make: Callable[[], Exchange[Any]]) -> Any:
+        """On a quiet line; again, for the machine that the test runs on may be busy."""
+        self.noisy.noise = QUIET
+        try:
+            for remaining in reversed(range(PEACE_ATTEMPTS)):
+                await asyncio.sleep(CALM)
+                with suppress(*([OsgpError] if remaining else [])):
+                    return await self.run(make)
+        finally:
+            self.noisy.noise = LOUD
+
     async def __aenter__(self) -> Talk:
         self._meter = Driver(self.noisy)
         await connect_serial(self._driver, serve_pty(self._meter).path)
@@ -137,9 +150,7 @@ def test_what_is_read_is_what_the_meter_has(port: Callable[..., Talk], seed: int
                 assert data == BIG[at : at + 300]
                 good += 1
             assert talk.noisy.spoilt, "the line was quiet"
-            talk.noisy.noise = QUIET
-            await asyncio.sleep(0.4)
-            assert await talk.run(lambda: talk.tables.read(TABLE, 0, 300)) == BIG[:300]
+            assert await talk.in_peace(lambda: talk.tables.read(TABLE, 0, 300)) == BIG[:300]
         return good
 
     assert bounded(work) > READS // 3
@@ -153,7 +164,7 @@ def test_a_write_is_executed_once(port: Callable[..., Talk], seed: int) -> None:
     async def work() -> tuple[int, int]:
         sure = unknown = 0
         async with port(tables, seed) as talk:
-            await talk.run(lambda: talk.tables.read(0, 0, 1))
+            await talk.in_peace(lambda: talk.tables.read(0, 0, 1))
             for number in range(READS):
                 data = bytes((number,))
                 try:
@@ -161,9 +172,7 @@ def test_a_write_is_executed_once(port: Callable[..., Talk], seed: int) -> None:
                     sure += 1
                 except OsgpError:
                     unknown += 1
-                    talk.noisy.noise = QUIET
-                    await talk.run(lambda: talk.tables.read(0, 0, 1))
-                    talk.noisy.noise = LOUD
+                    await talk.in_peace(lambda: talk.tables.read(0, 0, 1))
         return sure, unknown
 
     sure, unknown = bounded(work)
