@@ -56,14 +56,17 @@ def conformance(
 
 
 def served() -> frozenset[str]:
-    """Tables that the virtual meter has, and procedures that it executes."""
-    from osgp.meter.constants import CONSTANT
+    """Tables that a virtual meter with everything has, and procedures that it executes."""
+    from osgp.meter import DataSet, SetUp
     from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS
-    from osgp.meter.tables import ALL_PRODUCERS
+    from osgp.meter.tables import WRITTEN, readable
     from osgp.spec import procedure_name, table_name
+    from osgp.spec.dimensions import MOST_DATA_SETS
 
-    names = [table_name(number) for number in {0, *CONSTANT, *ALL_PRODUCERS}]
-    return frozenset([*names, *(procedure_name(number) for number in HANDLERS | M_BUS_HANDLERS)])
+    everything = SetUp(data_sets=(DataSet(),) * MOST_DATA_SETS, m_bus=True)
+    names = [table_name(number) for number in {*WRITTEN, *readable(everything)}]
+    called = [procedure_name(number) for number in HANDLERS | M_BUS_HANDLERS]
+    return frozenset((*names, *called))
 
 
 def _within(line: Line, clause: str | None) -> bool:

@@ -154,6 +154,15 @@ def test_what_is_no_place(text: str) -> None:
         endpoint(text)
 
 
+def test_the_example_profile_has_everything() -> None:
+    example = Path(__file__).parents[3] / "docs" / "examples" / "meter.toml"
+    found = load_profile(str(example))
+    assert found.keys["RK"].reveal() == b"read-only key, mine!"
+    assert [unit.medium for unit in found.meter.m_bus] == ["water", "heat"]
+    assert found.meter.set_up.m_bus
+    assert found.meter.m_bus[0].before == 35
+
+
 def test_built_in_profiles_load() -> None:
     assert {"demo", "flat"} <= set(built_in())
     for name in built_in():
@@ -164,6 +173,10 @@ def test_built_in_profiles_load() -> None:
     "text",
     [
         "[meter]\nphases = 2",
+        "[[m_bus]]\nmedium = 'steam'",
+        "[[m_bus]]\nserial = '12'",
+        "[[m_bus]]\nstatus = 'tired'",
+        "[[m_bus]]\n" * 5,
         "[meter]\nfirmware = 'new'",
         "[meter]\nnonsense = 1",
         "[keys]\nXX = 'a'",
