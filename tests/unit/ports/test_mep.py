@@ -143,6 +143,22 @@ def test_silence_is_answered_with_the_same_bytes() -> None:
     assert len(set(cable.sent[0])) == 1
 
 
+def test_a_response_has_half_a_second_from_the_last_byte_of_the_request() -> None:
+    port = MepPort()
+    port.request(bytes(28), 10.0)
+    sent = port.data_to_send(10.0)
+    left = 10.0 + len(sent) * 10 / 9600
+    assert port.next_timer() == pytest.approx(left + 0.5)
+    port.handle_timer(left + 0.49)
+    assert port.next_event() is None
+    # The length has come in time; the rest may take longer.
+    port.receive(b"\0\x05", left + 0.49)
+    port.handle_timer(left + 0.51)
+    assert port.next_event() is None
+    port.receive(b"12345", left + 0.6)
+    assert port.next_event() == Answered(b"12345")
+
+
 def test_a_repeated_write_is_executed_once() -> None:
     cable, client, _, tables = bench()
     cable.noise = Noise(delayed=1.0, delay=0.6)
