@@ -578,3 +578,16 @@ def test_a_device_that_was_opened_is_closed_again() -> None:
     street.restart()
     street.run(13 * HOUR, visits(street, 3))
     assert settled(street)
+
+
+def test_without_its_records_a_concentrator_takes_its_devices_in_again() -> None:
+    """The utility's first key is tried where the factory's does not open any more."""
+    street = Street(2, AES, aes={0, 1})
+    street.run(HOUR, visits(street, 2))
+    begun = len(street.log)
+    street.vault.records.clear()
+    street.restart()
+    street.run(7 * HOUR, visits(street, 4))
+    assert all(bound(street, n) for n in range(2))
+    assert challenges(street, begun) == 2 * 2
+    assert asked(street, *OLD_CODES, begin=begun) == []
