@@ -8,11 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from osgp.errors import OperationNotPossible, TransportError
+from osgp.errors import (
+    DataNotReady,
+    DeviceBusy,
+    OperationNotPossible,
+    RenegotiateRequest,
+    ServiceError,
+    TransportError,
+)
 from osgp.ports import Echoed, Unsolicited
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession, Size
 from osgp.ports.optical.assembly import split
 from osgp.ports.optical.packet import Packet, PacketParser, Signal
+from osgp.ports.tables import BUSY_ATTEMPTS, BUSY_PAUSE
 
 from .cable import Cable, Shelf, calling
 from .test_optical import BIG, IDENTIFY, KEYS, LOGON, RK, secure, shelf
@@ -331,3 +339,57 @@ class _Mute(Around):
 
     def handle_timer(self, now: float) -> None:
         return None
+
+
+class Busy(Shelf):
+    """Says `refusal` to so many requests before it serves one."""
+
+    def __init__(self, refusal: type[ServiceError], times: int) -> None:
+        super().__init__({23: BIG, 7: bytes(4)})
+        self._refusal, self._times = refusal, times
+
+    def _refuse(self) -> None:
+        self._times -= 1
+        if self._times >= 0:
+            raise self._refusal
+
+    def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
+        self._refuse()
+        return super().read(table, offset, count, key, now)
+
+    def write(self, table: int, offset: int | None, data: bytes, key: str, now: float) -> None:
+        self._refuse()
+        super().write(table, offset, data, key, now)
+
+
+@pytest.mark.parametrize("refusal", [DeviceBusy, DataNotReady])
+def test_a_busy_meter_is_asked_again(refusal: type[ServiceError]) -> None:
+    tables = Busy(refusal, 3)
+    port = OpticalPort()
+    session = OpticalSession(port, KEYS["MK"])
+    cable = calling(port, OpticalServer(tables, KEYS))
+    cable.call(session.open())
+    begun = cable.now
+    cable.call(session.tables.write(7, b"\1"))
+    assert cable.now - begun > 3 * BUSY_PAUSE
+    assert len(tables.writes) == 1
+
+
+def test_a_meter_that_stays_busy_says_so() -> None:
+    tables = Busy(DeviceBusy, 1000)
+    port = OpticalPort()
+    session = OpticalSession(port, RK)
+    cable = calling(port, OpticalServer(tables, KEYS))
+    cable.call(session.open())
+    with pytest.raises(DeviceBusy):
+        cable.call(session.tables.read(23, 0, 4))
+    assert tables._times == 1000 - BUSY_ATTEMPTS
+
+
+def test_a_meter_that_wants_to_renegotiate_gets_a_new_session() -> None:
+    port = OpticalPort()
+    session = OpticalSession(port, RK)
+    cable = calling(port, OpticalServer(Busy(RenegotiateRequest, 1), KEYS))
+    read = session.during(lambda: session.tables.read(23, 0, 4))
+    assert cable.call(read) == BIG[:4]
+    assert b"".join(cable.sent[0]).count(RK) == 2
