@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 from osgp.errors import LocalProtocolError, SecurityError, TransportError
 from osgp.security.aes import Entropy
@@ -26,7 +27,9 @@ from osgp.session.client import REPEATS
 from osgp.topology import FieldClient
 
 from .plan import Plan
-from .vault import Kept
+from .vault import Kept, state_of
+
+log = structlog.get_logger("osgp.concentrator")
 
 REFUSALS: Final = 3
 """Answers of one conversation that may fail to verify: each key that the device may hold is tried,
@@ -50,6 +53,7 @@ class SecureSession:
         save: Callable[[Kept], None],
     ) -> None:
         self._kept, self._plan, self._save_record = kept, plan, save
+        self._device = state_of(kept).device
         self.uses = min(plan.key_uses, kept.uses or plan.key_uses)
         """How often a short-term key may be used."""
         policy = ClientPolicy(self.uses, plan.key_validity_days)
@@ -83,6 +87,7 @@ class SecureSession:
         yield from self._settle()
         self._change(bound=True, opened=False)
         self._save_dirty()
+        self._tell()
 
     def open(self, now: float) -> Exchange[None]:
         """Lets network management change the device's place, until `ready`. Raises as `ready`."""
@@ -150,6 +155,10 @@ class SecureSession:
             self._aes.abandon()
             raise LocalProtocolError("as many handshakes as one day allows: on with it tomorrow")
         self._change(handshakes=self._kept.handshakes + 1)
+
+    def _tell(self) -> None:
+        while (event := self._aes.next_event()) is not None:
+            log.warning(event.kind.value, device=self._device.hex(), argument=event.argument)
 
     # --- what is kept --------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from osgp.security import profile
 from osgp.security.aes_device import Limits
 from osgp.security.profile import Code, Mode
 from osgp.security.secret import Secret
+from osgp.spec import tables
 from osgp.topology import Life
 from tests.support.street import START, Fate, Street, meter, neuron, psk
 
@@ -111,6 +112,17 @@ def test_a_visit_costs_one_request_more_than_in_the_old_suite() -> None:
 
     old, new = requests(msgspec.structs.replace(AES, suite=Suite.OMA)), requests(AES)
     assert [b - a for a, b in zip(old[1:], new[1:], strict=True)] == [1, 1]
+
+
+def test_a_visit_in_the_old_suite_looks_at_nothing_else() -> None:
+    """What is looked at in a device besides its readings is looked at once."""
+    street = Street(1, AES)
+    street.run(13 * HOUR)
+    first, *later = [{image.table for image in each.images} for each in street.sink.readings]
+    looked_at = {tables[name].info.number for name in ("BT52", "ET04")}
+    assert first >= looked_at
+    assert len(later) == 2
+    assert not any(images & looked_at for images in later)
 
 
 def test_what_is_read_is_the_same_in_both_suites() -> None:
@@ -313,9 +325,8 @@ def in_mode_2(street: Street) -> bool:
     return mode(street) is Mode.AES
 
 
-def cut_concentrator(plan: Plan, at: int) -> Street:
-    """The concentrator loses power when it is about to keep record `at`."""
-    street = Street(1, plan, aes={0})
+def cut_at(street: Street, at: int) -> None:
+    """Record `at` is not kept any more."""
 
     def cut(number: int) -> None:
         if number == at:
@@ -323,6 +334,12 @@ def cut_concentrator(plan: Plan, at: int) -> Street:
             raise PowerCut
 
     street.vault.cut = cut
+
+
+def cut_concentrator(plan: Plan, at: int) -> Street:
+    """The concentrator loses power when it is about to keep record `at`."""
+    street = Street(1, plan, aes={0})
+    cut_at(street, at)
     try:
         street.run(8 * HOUR)
     except PowerCut:
@@ -421,8 +438,8 @@ def test_who_did_not_hear_that_it_was_removed_is_told_when_it_answers() -> None:
     assert lives(street) == [Life.DECOMMISSIONED]
 
 
-def test_a_device_with_another_place_is_opened_with_its_own_key() -> None:
-    """In mode 2 network management changes nothing; its concentrator may."""
+def moved_street() -> Street:
+    """A device that has a place in another domain, and is to have one here again."""
     street = Street(1, AES, aes={0})
     street.run(HOUR, visits(street, 1))
     device = street.sink.held[neuron(0)]
@@ -432,11 +449,33 @@ def test_a_device_with_another_place_is_opened_with_its_own_key() -> None:
     street.meters[0].stack.config.domains[0] = moved
     street.meters[0].stack.reindex()
     street.restart()
+    return street
+
+
+def test_a_device_with_another_place_is_opened_with_its_own_key() -> None:
+    """In mode 2 network management changes nothing; its concentrator may."""
+    street = moved_street()
     street.run(2 * HOUR, visits(street, 2))
     assert lives(street) == [Life.OPERATING]
     assert street.meters[0].stack.config.domains[0].domain == AES.domain
     assert mode(street) is Mode.AES
     assert asked(street, *OLD_CODES) == []
+
+
+def test_no_power_cut_leaves_a_device_open() -> None:
+    for at in count():
+        street = moved_street()
+        begun = street.vault.saves
+        cut_at(street, begun + at)
+        try:
+            street.run(2 * HOUR, visits(street, 2))
+        except PowerCut:
+            street.restart()
+            street.run(14 * HOUR, lambda: settled(street))  # noqa: B023
+            assert settled(street), f"cut at {at}"
+        else:
+            break
+    assert at >= 3
 
 
 # --- setting up ------------------------------------------------------------------------------
