@@ -154,11 +154,21 @@ class Listener:
 
 
 def bridge_of(
-    directory: Path, place: str, port: int, interval: float = 60.0, **mqtt: Any
+    directory: Path,
+    place: str,
+    port: int,
+    interval: float = 60.0,
+    stale_after: float | None = None,
+    **mqtt: Any,
 ) -> Bridge:
     (directory / "rk.txt").write_text(RK)
     meter = MeterSection(
-        name="Main meter", optical=place, key_file="rk.txt", idle=0.0, interval=interval
+        name="Main meter",
+        optical=place,
+        key_file="rk.txt",
+        idle=0.0,
+        interval=interval,
+        stale_after=stale_after,
     )
     return Bridge(BridgeConfig((meter,), MqttSection(port=port, **mqtt)), directory)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,27 @@ def test_a_bridge_that_ends_says_so(tmp_path: Path, kind: str) -> None:
         found = run(work)
     assert found["osgp/bridge/availability"] == b"offline"
     assert found["osgp/main_meter/availability"] == b"online"
+
+
+@pytest.mark.parametrize("kind", brokers())
+def test_a_meter_that_is_not_read_any_more_is_not_there(tmp_path: Path, kind: str) -> None:
+    port = free_port()
+
+    async def gone() -> bool:
+        found = await retained(port)
+        return found.get("osgp/main_meter/availability") == b"offline"
+
+    async def work() -> dict[str, Any]:
+        async with heard(port) as ears, AsyncExitStack() as plugged:
+            meter = await plugged.enter_async_context(served(virtual(1.0)))
+            made = bridge_of(tmp_path, meter.place, port, interval=0.2, stale_after=1.0)
+            async with running(made):
+                await until(lambda: bool(ears.numbers))
+                await plugged.aclose()
+                while not await gone():
+                    continue
+                return await retained(port)
+
+    with broker(kind, port, tmp_path):
+        found = run(work)
+    assert found["osgp/bridge/availability"] == b"online"

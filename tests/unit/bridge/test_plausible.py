@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +114,23 @@ def test_a_clock_that_was_set_does_not_stand_still() -> None:
     assert judge.clock(NOON - timedelta(hours=1), 60.0) is None
     assert judge.clock(NOON + timedelta(hours=9), 120.0) is None
     assert judge.clock(None, 180.0) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_withheld(value: float) -> None:
+    judge = Plausibility(LIMITS)
+    assert "no number" in (judge.judge(counter(value), 0.0) or "")
+    assert "no number" in (judge.judge(present("m³/h", "volume_flow_rate", value), 0.0) or "")
+    assert judge.judge(counter(5.0), 60.0) is None
+
+
+def test_counters_behind_the_meter_grow_between_their_own_reads() -> None:
+    """Read by the meter once an hour, asked for every minute: eight kWh at once are no jump."""
+    judge = Plausibility(LIMITS)
+    hourly = [(0.0, 100.0), (3600.0, 108.0), (7200.0, 111.0)]
+    for read_at, kwh in hourly:
+        for minute in range(60):
+            one = msgspec.structs.replace(counter(kwh), at=read_at)
+            assert judge.judge(one, read_at + 60.0 * minute) is None
+    too_much = msgspec.structs.replace(counter(140.0), at=10_800.0)
+    assert "are possible" in (judge.judge(too_much, 10_800.0) or "")

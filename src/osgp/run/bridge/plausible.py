@@ -8,6 +8,7 @@ A whole reading is withheld where the meter's clock stands still: the data behin
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 
@@ -65,16 +66,22 @@ class Plausibility:
         return None
 
     def judge(self, one: Measured, now: float) -> str | None:
-        """Why a value is withheld; None where it is believed."""
+        """Why a value is withheld; None where it is believed.
+
+        Counters of devices behind the meter grow between their reads, not between those of the
+        meter.
+        """
         value = one.number
         if value is None:
             return None
         reason = self._beyond(one, value)
         if reason is None and one.sensor.kind.state_class == COUNTED:
-            return self._counted(one, value, now)
+            return self._counted(one, value, now if one.at is None else one.at)
         return reason
 
     def _beyond(self, one: Measured, value: float) -> str | None:
+        if not math.isfinite(value):
+            return f"{value} is no number"
         limits, kind = self._limits, one.sensor.kind
         low, high = {
             "power": (-limits.power, limits.power),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Final
 
 import msgspec
@@ -87,10 +88,11 @@ class Sensor(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """A sensor and what it shows, in its unit."""
+    """A sensor and what it shows, in its unit. `at`: when (s), where that is not just now."""
 
     sensor: Sensor
     value: float | str
+    at: float | None = None
 
     @property
     def number(self) -> float | None:
@@ -116,6 +118,8 @@ def measured_mbus(device: MBusDevice) -> Iterator[Measured]:
     behind = Behind(device.slot, who, device.serial, device.manufacturer)
     place = f"ET16.devices[{device.slot}]"
     code: str | None = f"0-{device.slot + 1}:24.2.1"
+    read_at = device.read_at
+    at = None if read_at is None else read_at.replace(tzinfo=UTC).timestamp()
     seen: set[str] = set()
     for value in device.values:
         key = _mbus_key(behind, value.quantity)
@@ -127,7 +131,7 @@ def measured_mbus(device: MBusDevice) -> Iterator[Measured]:
         name = value.quantity.capitalize()
         sensor = Sensor(key, name, kind, place, code if counts else None, behind)
         code = None if counts else code
-        yield Measured(sensor, _divided(value.value, kind.divisor))
+        yield Measured(sensor, _divided(value.value, kind.divisor), at)
     sensor = Sensor(_mbus_key(behind, "alarms"), "Alarms", _PLAIN, place, None, behind)
     yield Measured(sensor, ", ".join(device.remarks) or "none")
 
