@@ -12,6 +12,7 @@ from osgp.errors import UsageError
 from osgp.meter.dims import SetUp
 from osgp.meter.mbus_units import MBusUnit
 from osgp.meter.measuring import Traits, draw_traits
+from osgp.security.access import HardwareLock
 from osgp.security.aes import KEY_SIZE
 from osgp.security.aes_device import DEFAULT_LIMITS, Limits
 from osgp.security.oma import OMAK_SIZE
@@ -37,6 +38,7 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     `guarded_management`: once commissioned, network management needs authentication. `factory_key`:
     the AES key that it leaves the factory with, None for a meter that knows the old suite only;
     `security` is ET04.123, ET55.20 and ET55.21. `m_bus`: devices on its M-Bus port, by slot.
+    `hardware_lock`: what no key opens, None where the lock is not engaged.
     """
 
     neuron_id: bytes
@@ -59,6 +61,7 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True):
     factory_key: Secret | None = None
     security: Limits = DEFAULT_LIMITS
     m_bus: tuple[MBusUnit, ...] = ()
+    hardware_lock: HardwareLock | None = None
 
     def __post_init__(self) -> None:
         if len(self.neuron_id) != NEURON_ID_SIZE or len(self.program_id) != 8:

@@ -26,6 +26,7 @@ from osgp.meter.measuring import Disturbance, GridConditions, Happening, Househo
 from osgp.meter.metering import Metering
 from osgp.meter.nvm import Nvm
 from osgp.meter.profile import Common, Recorder
+from osgp.security.access import AccessControl
 from osgp.spec import events
 from osgp.topology.agent import ACTIVE_TIMEOUT
 
@@ -127,6 +128,7 @@ class Parts:
     def __init__(self, profile: MeterProfile, nvm: Nvm, now: float) -> None:
         self.profile, self.nvm = profile, nvm
         self.dims = dimensions(profile.set_up)
+        self.access = AccessControl(profile.hardware_lock)
         start = math.floor(now)
         error, drift = profile.clock_error, profile.clock_drift
         initial = ClockState(float(start), start + error, drift, profile.zone, profile.dst)

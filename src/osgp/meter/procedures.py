@@ -16,6 +16,7 @@ import msgspec
 
 from osgp.errors import (
     DecodeError,
+    InsufficientSecurityClearance,
     InvalidParameter,
     NoAuthorization,
     OperationNotPossible,
@@ -29,7 +30,7 @@ from osgp.meter.log import NOBODY
 from osgp.meter.mbus import MBus
 from osgp.meter.parts import INVALID_PASSWORD, PLC_USER, SOFTWARE_CRC, Parts
 from osgp.security.profile import Mode
-from osgp.spec.declare import EXTENDED, Procedure, procedures
+from osgp.spec.declare import EXTENDED, Procedure, ProcedureInfo, procedures
 from osgp.spec.procedures.basic import (
     ClockChange,
     ResetListPointers,
@@ -294,11 +295,20 @@ class Procedures:
         if handler is None or (request.procedure in M_BUS_HANDLERS and self._parts.m_bus is None):
             raise UnrecognizedProcedure
         declaration = procedures[request.procedure]
-        if key not in declaration.info.call:
-            raise NoAuthorization
+        self._check(declaration.info, key)
         parameters = self._parameters(declaration, request.parameters, now)
         answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now, key))
         return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
+
+    def _check(self, procedure: ProcedureInfo, key: str) -> None:
+        """The hardware lock refuses the write of BT07 (MEP guide), a key's rights the procedure."""
+        access = self._parts.access
+        try:
+            access.check_call(procedure, key)
+        except InsufficientSecurityClearance:
+            if access.holds_call(procedure):
+                raise
+            raise NoAuthorization from None
 
     def _parameters(self, declaration: type[Procedure], given: bytes, now: float) -> Record:
         """Two procedures have another layout in another security mode."""

@@ -17,7 +17,6 @@ import msgspec
 from osgp.errors import (
     DecodeError,
     InappropriateActionRequested,
-    InsufficientSecurityClearance,
     OperationNotPossible,
 )
 from osgp.meter.constants import CONSTANT
@@ -114,12 +113,11 @@ class MeterTables:
         """`count` bytes from `offset`; None for everything after it. Raises ServiceError.
 
         InappropriateActionRequested: no such table; InsufficientSecurityClearance: not with this
-        key; OperationNotPossible: beyond the table's end.
+        key, or held by the hardware lock; OperationNotPossible: beyond the table's end.
         """
         if table not in readable(self._set_up):
             raise InappropriateActionRequested(f"{table_name(table)} cannot be read")
-        if key not in tables[table].info.rights.read:
-            raise InsufficientSecurityClearance
+        self._parts.access.check_read(tables[table].info, key)
         image = self._image(table, offset, now)
         end = len(image) if count is None else offset + count
         if not 0 <= offset <= end <= len(image):
@@ -137,8 +135,7 @@ class MeterTables:
         writer = self._writers.get(table)
         if writer is None:
             raise InappropriateActionRequested(f"{table_name(table)} cannot be written")
-        if key not in tables[table].info.rights.write:
-            raise InsufficientSecurityClearance
+        self._parts.access.check_write(tables[table].info, key)
         try:
             writer(offset, data, Writing(key, now))
         except DecodeError as error:

@@ -16,7 +16,7 @@ for, so it is a setting (optical guide and MEP guide v1.1, 'Hardware Lock').
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -69,22 +69,30 @@ class AccessControl:
     def check_read(self, table: Declared, key: str) -> None:
         """May `key` read this table?"""
         held = self.lock is not None and table.number in self.lock.read
-        self._check(Operation.READ, table.name, table.rights.read, key, held)
+        if held or not self._opens(key, table.rights.read):
+            _refuse(Operation.READ, table.name, key, held)
 
     def check_write(self, table: Declared, key: str) -> None:
         """May `key` write this table?"""
         held = self.lock is not None and (table.rights.locked or table.number in self.lock.write)
-        self._check(Operation.WRITE, table.name, table.rights.write, key, held)
+        if held or not self._opens(key, table.rights.write):
+            _refuse(Operation.WRITE, table.name, key, held)
 
     def check_call(self, procedure: ProcedureInfo, key: str) -> None:
         """May `key` call this procedure?"""
-        held = self.lock is not None and procedure.number in self.lock.call
-        self._check(Operation.CALL, procedure.name, procedure.call, key, held)
+        held = self.holds_call(procedure)
+        if held or not self._opens(key, procedure.call):
+            _refuse(Operation.CALL, procedure.name, key, held)
 
-    def _check(
-        self, operation: Operation, name: str, granted: frozenset[str], key: str, held: bool
-    ) -> None:
-        if held:
-            raise InsufficientSecurityClearance(f"the hardware lock holds {operation.value} {name}")
-        if key not in granted or key in self.disabled:
-            raise InsufficientSecurityClearance(f"{key} may not {operation.value} {name}")
+    def holds_call(self, procedure: ProcedureInfo) -> bool:
+        """Does the hardware lock hold this procedure, whatever the key?"""
+        return self.lock is not None and procedure.number in self.lock.call
+
+    def _opens(self, key: str, granted: frozenset[str]) -> bool:
+        return key in granted and key not in self.disabled
+
+
+def _refuse(operation: Operation, name: str, key: str, held: bool) -> NoReturn:
+    if held:
+        raise InsufficientSecurityClearance(f"the hardware lock holds {operation.value} {name}")
+    raise InsufficientSecurityClearance(f"{key} may not {operation.value} {name}")
