@@ -28,7 +28,7 @@ from osgp.channel.access import A_BAND, Access, Backlog
 from osgp.channel.addressing import AddressIndex
 from osgp.channel.clock import Scheduler, Timer
 from osgp.channel.feeder import Carrier, Feeder
-from osgp.channel.noise import Noise, NoiseSettings
+from osgp.channel.noise import Noise, NoiseSettings, placed
 from osgp.channel.reception import LineSettings, Reception, Transmission
 from osgp.channel.stats import FrameCounts, LinkCounts, StationCounts
 from osgp.errors import LocalProtocolError, UsageError
@@ -269,7 +269,8 @@ class Medium:
             self._settings.tx_level - loss, self._settings.sense_level
         )
         site_noise = np.array([site.noise for site in feeder.sites], dtype=np.float64)
-        noise = Noise(self._noise_settings, site_noise, self._noise_seed)
+        placed_there = placed(self._noise_settings, [site.name for site in feeder.sites], loss)
+        noise = Noise(self._noise_settings, site_noise, self._noise_seed, placed_there)
         self._reception = Reception(loss, self._settings, noise, self._rng, self.counts, self.links)
 
     def _contend(self, station: Station) -> None:

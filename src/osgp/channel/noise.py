@@ -8,22 +8,26 @@ without traffic costs nothing.
 * At each site an appliance is on or off for `dwell` seconds at a time (periods shifted per site);
   the chance that it is on follows the hourly activity; it raises the site's noise by its own
   figure, drawn once per period.
-* Impulses strike the whole feeder: at most one per second, short and loud.
+* Appliances that the settings name stand at one site: while one is on, its noise reaches every
+  station, the weaker the more cable lies between (near and far).
+* Impulses, at most one per second, are short and loud. They strike the whole feeder, or, a share
+  of them, arise at one site, drawn each time, and reach the others over the cable.
 
 Levels are in dBuV at the station's input.  The model is the project's own (Source.PROJECT).
 """
 
 from __future__ import annotations
 
-from math import inf
-from typing import Annotated, Final, Protocol
+from collections.abc import Sequence
+from typing import Annotated, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from osgp.channel.feeder import Carrier
+from osgp.channel.feeder import Carrier, Loss
+from osgp.errors import UsageError
 
 DAY = 86_400.0
 _MASK: Final = (1 << 64) - 1
@@ -32,6 +36,7 @@ _HOURS = np.arange(25.0)
 
 Level = Annotated[float, Meta(ge=-100.0, le=200.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Hour = Annotated[float, Meta(ge=0.0, le=24.0)]
 Levels = NDArray[np.float64]
 
 HOURLY_FLOOR = (
@@ -44,14 +49,42 @@ HOURLY_ACTIVITY = (
 )
 
 
+class Appliance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source of noise at the site `at`, of `level` dBuV there.
+
+    From hour to hour of the day it works in turns, `on` seconds of each `cycle`.
+    """
+
+    at: str
+    level: Level
+    from_hour: Hour = 0.0
+    to_hour: Hour = 24.0
+    on: Annotated[float, Meta(gt=0.0, le=DAY)] = 600.0
+    cycle: Annotated[float, Meta(gt=0.0, le=DAY)] = 600.0
+
+    def is_on(self, second: float) -> bool:
+        """At a second of the day; hours may go past midnight."""
+        hour = second / 3600.0
+        begin, end = self.from_hour, self.to_hour
+        within = begin <= hour < end if begin <= end else hour >= begin or hour < end
+        return within and second % self.cycle < self.on
+
+
+class Impulse(NamedTuple):
+    """`level` dBuV, everywhere or (`origin`) at one site only."""
+
+    level: float
+    origin: int | None = None
+
+
 class NoiseSource(Protocol):
     """What the medium asks."""
 
     def levels(self, now: float) -> Levels:
         """dBuV at `now` (s), shape (2 carriers, sites)."""
 
-    def impulse(self, start: float, end: float) -> float:
-        """dBuV of the loudest impulse that strikes between `start` and `end`, or -inf."""
+    def impulses(self, start: float, end: float) -> Sequence[Impulse]:
+        """What strikes between `start` and `end`."""
 
 
 class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +103,8 @@ class NoiseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     impulse_level: Level = 95.0
     impulse_spread: Annotated[float, Meta(ge=0.0, le=100.0)] = 30.0
     impulse_length: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.05
+    impulse_local: Share = 0.0
+    appliance: tuple[Appliance, ...] = ()
     hour_at_start: Annotated[float, Meta(ge=0.0, lt=24.0)] = 0.0
 
 
@@ -80,11 +115,31 @@ QUIET = NoiseSettings(
 
 
 class Noise:
-    """The noise of one feeder. `site_noise` (dB, one per site) is added for good."""
+    """The noise of one feeder. `site_noise` (dB, one per site) is added for good.
 
-    __slots__ = ("_cached", "_cached_tick", "_seed", "_settings", "_shift", "_site_noise", "_sites")
+    `appliances`: those of the settings, each with the levels (dBuV) at which it is heard while it
+    is on, of shape (2 carriers, sites).
+    """
 
-    def __init__(self, settings: NoiseSettings, site_noise: Levels, seed: int) -> None:
+    __slots__ = (
+        "_cached",
+        "_cached_tick",
+        "_placed",
+        "_seed",
+        "_settings",
+        "_shift",
+        "_site_noise",
+        "_sites",
+    )
+
+    def __init__(
+        self,
+        settings: NoiseSettings,
+        site_noise: Levels,
+        seed: int,
+        appliances: Sequence[tuple[Appliance, Levels]] = (),
+    ) -> None:
+        self._placed = appliances
         self._settings = settings
         self._site_noise = np.asarray(site_noise, dtype=np.float64)
         self._seed = seed & _MASK
@@ -101,27 +156,37 @@ class Noise:
             self._cached = self._levels_at(tick * _REFRESH)
         return self._cached
 
-    def impulse(self, start: float, end: float) -> float:
+    def impulses(self, start: float, end: float) -> list[Impulse]:
         if not self._settings.impulses_per_hour:
-            return -inf
+            return []
         seconds = range(int(start // 1.0), int(end // 1.0) + 1)
-        return max(self._impulse_in(second, start, end) for second in seconds)
+        struck = (self._impulse_in(second, start, end) for second in seconds)
+        return [impulse for impulse in struck if impulse is not None]
 
-    def _impulse_in(self, second: int, start: float, end: float) -> float:
+    def _impulse_in(self, second: int, start: float, end: float) -> Impulse | None:
         settings = self._settings
         happens = _mix(self._seed ^ _mix(second & _MASK))
         if happens >= settings.impulses_per_hour / 3600.0 * 2.0**64:
-            return -inf
+            return None
         detail = _mix(happens)
         begin = second + (detail >> 32) / 2.0**32 * (1.0 - settings.impulse_length)
         if begin > end or begin + settings.impulse_length < start:
-            return -inf
-        return settings.impulse_level - (detail & 0xFFFFFFFF) / 2.0**32 * settings.impulse_spread
+            return None
+        level = settings.impulse_level - (detail & 0xFFFFFFFF) / 2.0**32 * settings.impulse_spread
+        place = _mix(detail)
+        local = (place >> 32) / 2.0**32 < settings.impulse_local
+        return Impulse(level, place % len(self._sites) if local else None)
 
     def _levels_at(self, now: float) -> Levels:
         floor = self._hourly(self._settings.floor, np.asarray(now))
         base = self._site_noise + self._appliances(now) + floor
-        return np.stack((base, base + self._settings.secondary_offset))
+        levels = np.stack((base, base + self._settings.secondary_offset))
+        heard = [heard for appliance, heard in self._placed if appliance.is_on(self._second(now))]
+        return _added([levels, *heard]) if heard else levels
+
+    def _second(self, now: float) -> float:
+        """Of the day."""
+        return (now + self._settings.hour_at_start * 3600.0) % DAY
 
     def _appliances(self, now: float) -> Levels:
         """dB by which appliances raise each site's noise at `now`."""
@@ -143,6 +208,24 @@ class Noise:
         key = np.uint64(_mix(self._seed ^ _mix(stream)))
         mixed = _mix_all(_mix_all(self._sites ^ key) ^ period)
         return np.asarray((mixed >> np.uint64(11)) / 2.0**53, dtype=np.float64)
+
+
+def placed(
+    settings: NoiseSettings, sites: Sequence[str], loss: Loss
+) -> list[tuple[Appliance, Levels]]:
+    """The appliances of `settings` for `Noise`. Raises UsageError for a site that is not there."""
+    found = []
+    for appliance in settings.appliance:
+        if appliance.at not in sites:
+            raise UsageError(f"an appliance stands at {appliance.at}, where the feeder has no site")
+        heard = appliance.level - loss[:, sites.index(appliance.at), :].astype(np.float64)
+        found.append((appliance, heard))
+    return found
+
+
+def _added(levels: Sequence[Levels]) -> Levels:
+    """The sum of powers."""
+    return np.asarray(10.0 * np.log10(sum(10.0 ** (level / 10.0) for level in levels)))
 
 
 def _mix(value: int) -> int:

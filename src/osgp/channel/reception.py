@@ -133,10 +133,10 @@ class Reception:
         settings = self._settings
         carrier = sent.carrier
         level = settings.tx_level - self._loss.item(carrier, sent.sender, receiver)
-        noise = max(
-            self._noise.levels(sent.end).item(carrier, receiver),
-            self._noise.impulse(sent.start, sent.end),
-        )
+        noise = self._noise.levels(sent.end).item(carrier, receiver)
+        for struck, origin in self._noise.impulses(sent.start, sent.end):
+            weaker = 0.0 if origin is None else self._loss.item(carrier, origin, receiver)
+            noise = max(noise, struck - weaker)
         if not sent.overlaps:
             return level - noise - settings.required_sinr, False
         background = _power(noise)
@@ -155,8 +155,10 @@ class Reception:
         """`margin` of many receivers: two vectors."""
         settings = self._settings
         level = settings.tx_level - self._loss[sent.carrier, sent.sender, receivers].astype(float)
-        impulse = self._noise.impulse(sent.start, sent.end)
-        noise = np.maximum(self._noise.levels(sent.end)[sent.carrier, receivers], impulse)
+        noise = self._noise.levels(sent.end)[sent.carrier, receivers]
+        for struck, origin in self._noise.impulses(sent.start, sent.end):
+            weaker = 0.0 if origin is None else self._loss[sent.carrier, origin, receivers]
+            noise = np.maximum(noise, struck - weaker)
         drowned = np.zeros(len(receivers), dtype=np.bool_)
         if not sent.overlaps:
             return level - noise - settings.required_sinr, drowned

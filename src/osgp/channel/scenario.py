@@ -6,6 +6,7 @@
     kind = "street"             # rural, block, neighbours, or tree with everything spelled out
     meters = 50
     [noise]                     # fields of NoiseSettings
+    [[noise.appliance]]         # fields of Appliance, as often as wanted
     [line]                      # fields of LineSettings
 
 and in front of the tables, if meters are to know OSGP-AES-128-PSK, `suite = "aes"`, or mixed, or
@@ -62,17 +63,27 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         access: Access | None = None,
         tap: Tap | None = None,
     ) -> Medium:
-        """The line of this scenario, with nobody attached yet. `access` replaces the band's."""
+        """The line of this scenario, with nobody attached yet. `access` replaces the band's.
+
+        With another number of `meters`, appliances at meters that are left out are too.
+        """
+        feeder = self.feeder(Random(rng.getrandbits(64)), meters)
         return Medium(
             scheduler,
-            self.feeder(Random(rng.getrandbits(64)), meters),
+            feeder,
             rng,
             destination_key,
             access=access or (A_BAND if self.band == "A" else C_BAND),
-            noise=self.noise,
+            noise=self.noise if meters is None else _noise_of(self.noise, feeder),
             settings=self.line,
             tap=tap,
         )
+
+
+def _noise_of(noise: NoiseSettings, feeder: Feeder) -> NoiseSettings:
+    sites = {site.name for site in feeder.sites}
+    there = tuple(appliance for appliance in noise.appliance if appliance.at in sites)
+    return msgspec.structs.replace(noise, appliance=there)
 
 
 def names() -> tuple[str, ...]:

@@ -51,9 +51,32 @@ def test_the_other_carrier_is_attenuated_by_the_isolation() -> None:
     assert not drowned
 
 
+def test_a_local_impulse_hurts_the_near_and_spares_the_far() -> None:
+    """It arises at one site and is weakened by the cable like a signal from there."""
+    everywhere = reception(
+        LineSettings(), NoiseSettings(impulses_per_hour=3600.0, impulse_length=1.0)
+    )
+    local = NoiseSettings(impulses_per_hour=3600.0, impulse_length=1.0, impulse_local=1.0)
+    judge, field = reception(LineSettings(), local), Noise(local, np.zeros(SITES), 1)
+    frame = sent(0)
+    ((level, origin),) = field.impulses(frame.start, frame.end)
+    assert origin is not None
+    loss = FEEDER.path_loss()[Carrier.PRIMARY]
+    for receiver in range(1, SITES):
+        quiet = field.levels(frame.end)[Carrier.PRIMARY, receiver]
+        expected = 120 - loss[0, receiver] - max(quiet, level - loss[origin, receiver]) - 6
+        assert judge.margin(frame, receiver)[0] == pytest.approx(expected, abs=1e-4)
+    far = int(np.argmax(loss[origin]))
+    assert judge.margin(frame, far)[0] > everywhere.margin(frame, far)[0] + 5
+
+
+@pytest.mark.parametrize("local", [0.0, 1.0])
 @pytest.mark.parametrize("carrier", list(Carrier))
-def test_one_receiver_and_many_are_computed_alike(carrier: Carrier) -> None:
-    judge = reception(LineSettings(), NoiseSettings(impulses_per_hour=3600.0))
+def test_one_receiver_and_many_are_computed_alike(carrier: Carrier, local: float) -> None:
+    judge = reception(
+        LineSettings(),
+        NoiseSettings(impulses_per_hour=3600.0, impulse_length=1.0, impulse_local=local),
+    )
     frame = sent(0, carrier, sent(4, Carrier.PRIMARY), sent(9, Carrier.SECONDARY))
     receivers = np.arange(1, SITES)
     margins, drowned = judge.margins(frame, receivers)

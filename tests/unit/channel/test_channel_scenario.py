@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from osgp.channel import Carrier, Feeder, NoiseSettings, Scheduler
-from osgp.channel.noise import Noise
+from osgp.channel.noise import Noise, placed
 from osgp.channel.scenario import Scenario, load, names, parse
 from osgp.errors import UsageError
 
-from .channel_fakes import Node, destination_key
+from .channel_fakes import Node, destination_key, frame
 
 FLAWED = [
     ("layout = 3", "layout"),
@@ -51,12 +51,42 @@ at = "a"
 """
 
 
+@pytest.mark.parametrize(("band", "rate"), [("A", 3600), ("C", 5400)])
+def test_the_band_sets_the_time_that_frames_take(band: str, rate: int) -> None:
+    """35 bits of preamble and 8 for each byte."""
+    scheduler = Scheduler()
+    medium = parse(f'band = "{band}"' + SPELLED_OUT, "x").medium(
+        scheduler, Random(1), destination_key
+    )
+    sender, receiver = Node(1, [frame(2, 1, bytes(18))]), Node(2)
+    stations = [medium.attach(sender, "c"), medium.attach(receiver, "m")]
+    scheduler.run_until(10.0)
+    assert receiver.texts == [bytes(18)]
+    assert medium.counts.airtime == pytest.approx((35 + 8 * 20) / rate)
+    assert stations[0].counts.airtime == medium.counts.airtime
+    assert stations[1].counts.airtime == 0
+
+
+@pytest.mark.parametrize("meters", [2, 5, 29, 31])
+@pytest.mark.parametrize("name", ["noisy-night", "urban-street"])
+def test_appliances_leave_with_the_meters_that_they_stand_at(name: str, meters: int) -> None:
+    load(name).medium(Scheduler(), Random(1), destination_key, meters=meters)
+
+
+def test_an_appliance_nowhere_is_one_line() -> None:
+    scenario = parse('[[noise.appliance]]\nat = "moon"\nlevel = 80.0', "x")
+    with pytest.raises(UsageError, match="moon"):
+        scenario.medium(Scheduler(), Random(1), destination_key)
+
+
 def margins(
     scenario: Scenario, feeder: Feeder, hour: float
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """dB by which each site (row) is above the limit at each other (column)."""
-    noise = Noise(scenario.noise, np.array([site.noise for site in feeder.sites]), 1)
-    level = scenario.line.tx_level - feeder.path_loss()[Carrier.PRIMARY]
+    loss = feeder.path_loss()
+    there = placed(scenario.noise, [site.name for site in feeder.sites], loss)
+    noise = Noise(scenario.noise, np.array([site.noise for site in feeder.sites]), 1, there)
+    level = scenario.line.tx_level - loss[Carrier.PRIMARY]
     here = noise.levels(hour * 3600.0)[Carrier.PRIMARY]
     return np.asarray(level - here[None, :] - scenario.line.required_sinr)
 
