@@ -64,7 +64,7 @@ async def _ask_now(device: Device, found: list[MBusDevice], *, mep: bool) -> Non
 
 def _show(device: MBusDevice) -> None:
     out = console()
-    who = (device.medium, device.manufacturer, device.serial, device.state)
+    who = (device.medium, device.manufacturer, device.serial, device.customer, device.state)
     out.print(Text(f"slot {device.slot + 1}: {', '.join(filter(None, who))}", "bold"))
     if device.read_at is not None:
         out.print(Text(f"read at {device.read_at:%Y-%m-%d %H:%M:%S}", "dim"))

@@ -6,14 +6,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osgp.errors import NoAuthorization, UsageError
+from osgp.meter import SetUp
+from osgp.meter.dims import dimensions
 from osgp.meter.mbus_units import MBusUnit
-from osgp.run.reading.mbus import REVERSED, number_of, read_mbus
+from osgp.run.bridge.sensors import measured_mbus
+from osgp.run.reading.mbus import REVERSED, device_of, number_of, read_mbus
 from osgp.run.reading.ordering import order_reads
 from osgp.run.serving.device import ServedMeter
 from osgp.run.serving.profiles import ServedProfile
 from osgp.spec import tables
+from osgp.spec.tables.mbus import BillingRead, DeviceStatusEntry
+from osgp.wire import bind
 
 from .bench import MK, NOON, RK, images_of, imagined, profile, run, served, virtual
 
@@ -57,6 +64,35 @@ def test_a_silent_device_says_so() -> None:
         assert found.values
 
     run(work)
+
+
+def test_the_customer_s_id_where_the_key_opens_it() -> None:
+    async def work() -> None:
+        meter = behind(MBusUnit(), MBusUnit("gas"))
+        meter.meter.tables.write(2061, 66 + 8, b"CUSTOMER 42", "MAK", NOON.timestamp())
+        async with served(meter) as bench:
+            found = await bench.ask(read_mbus, MK)
+            without = await bench.ask(read_mbus, RK)
+        assert [one.customer for one in found] == ["", "CUSTOMER 42"]
+        assert [one.customer for one in without] == ["", ""]
+
+    run(work)
+
+
+@given(
+    st.integers(0, 5),
+    st.binary(min_size=36, max_size=36),
+    st.binary(min_size=517, max_size=517),
+    st.binary(min_size=66 * 6, max_size=66 * 6),
+)
+def test_no_bytes_break_it(slot: int, status: bytes, read: bytes, configuration: bytes) -> None:
+    """Whatever stands in ET13, ET14 and ET16: a device with remarks, or raw bytes."""
+    dims = dimensions(SetUp(m_bus=True))
+    entry = bind(DeviceStatusEntry, dims).decode(status)
+    billing = bind(BillingRead, dims).decode(read)
+    found = device_of(slot, entry, billing, tables["ET13"].bind(dims).decode(configuration))
+    assert found.slot == slot
+    list(measured_mbus(found))
 
 
 def test_serial_numbers_in_both_orders() -> None:
