@@ -1,4 +1,4 @@
-"""Prometheus: every value of the last reading, and how reading goes (extra `osgp[prometheus]`)."""
+"""Prometheus: every value of the last reading, and how reading goes (extra `osgp[mqtt]`)."""
 
 from __future__ import annotations
 
@@ -85,4 +85,4 @@ def _library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise UsageError("Prometheus needs the extra: pip install 'osgp[prometheus]'") from None
+        raise UsageError("Prometheus needs the extra: pip install 'osgp[mqtt]'") from None
