@@ -315,6 +315,22 @@ def test_what_must_survive_is_written_before_the_response() -> None:
     assert revived.sequence > server.sequence
 
 
+def test_a_number_is_written_before_its_request_is_executed() -> None:
+    notes: list[str] = []
+    tables = shelf()
+    served = tables.read
+
+    def reading(table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
+        notes.append("executed")
+        return served(table, offset, count, key, now)
+
+    tables.read = reading  # type: ignore[method-assign]  # the test's own in its place
+    server = MepServer(tables, KEYS, last=9, persist=lambda _: notes.append("written"))
+    cable, client = calling(MepPort(), server), oma_tables(MAK, last=9)
+    cable.call(client.read(0, 0, 1))
+    assert notes == ["written", "executed"]
+
+
 def test_health_counts_only_what_verifies() -> None:
     cable, client, server, _ = bench()
     server.receive(frame(bytes(20)), cable.now)

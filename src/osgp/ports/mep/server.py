@@ -38,9 +38,10 @@ class MepServer:
     """One MEP port of a meter.
 
     `keys`: MAK and MBK, of which the first 16 bytes count. `last`: ET04.103, or `restore`: what
-    `persist` was given last; it is called before anything is sent whenever it has to be. `engine`
-    makes server sides of TLS; `tls_required` is the port's setting in ET97. `interface` changes
-    with the IDT version: by skipping numbers the meter has its client look at that.
+    `persist` was given last; it is called before anything is executed or sent whenever it has to
+    be. `engine` makes server sides of TLS; `tls_required` is the port's setting in ET97.
+    `interface` changes with the IDT version: by skipping numbers the meter has its client look at
+    that.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class MepServer:
         suite = OmaServer(dict(ordered), MepScope(), last=last, restore=restore)
         self._suite, self._persist = suite, persist
         self._interface, self._known = interface, interface()
-        self._rc4 = TableServer(MepServerDialect(suite), tables, limits=RC4_LIMITS, head=b"")
+        self._rc4 = TableServer(
+            MepServerDialect(suite), tables, limits=RC4_LIMITS, head=b"", keep=self._keep
+        )
         self._tls = None if engine is None else TlsServer(tables, engine)
         self._parser = FrameParser()
         self._events: deque[PortEvent] = deque()
@@ -142,10 +145,14 @@ class MepServer:
         if self._alert_at is not None:
             self._alert_at = now + self.timing.alert_every
         response = self._response(item, now)
-        if self._suite.must_persist and self._persist is not None:
-            self._persist(self._suite.export_state())
+        if self._suite.must_persist:
+            self._keep()
         if response is not None:
             self._answer(response, now)
+
+    def _keep(self) -> None:
+        if self._persist is not None:
+            self._persist(self._suite.export_state())
 
     def _response(self, message: bytes, now: float) -> bytes | None:
         if self._tls is not None and self._tls.speaks(message):
