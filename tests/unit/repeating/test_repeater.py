@@ -11,6 +11,7 @@ from osgp.lon import (
     NeuronId,
     PduType,
     Service,
+    Spdu,
     SubnetNode,
 )
 from osgp.repeating import (
@@ -22,6 +23,7 @@ from osgp.repeating import (
     message_via,
     send_via,
 )
+from osgp.repeating.message import AgentPart, Mode, Request
 
 from .asking import ALL_HOPS, ANSWER, QUESTION, ask, chain_over, outcome, row
 from .line import Line, Sent, neuron
@@ -197,3 +199,21 @@ def test_the_first_answer_of_a_group_goes_back_and_the_rest_is_waited_for() -> N
     assert ask(line, chain) == Responded(ANSWER)
     statistics = line.nodes[2].repeater.statistics
     assert (statistics.responses, statistics.failed) == (1, 0)
+
+
+@pytest.mark.parametrize("mode", [Mode.ZERO_CROSSING, Mode.ATTENUATED])
+@pytest.mark.parametrize("hops", [1, 4, 8])
+def test_the_mode_of_the_last_link_is_carried_by_every_hop(mode: Mode, hops: int) -> None:
+    """It is the agent's to use; this one sends as always, and the response comes back."""
+    line = row(hops)
+    plain = chain_over(line)
+    chain = Chain(plain.hops, plain.target, plain.hop_timing, plain.target_timing, mode=mode)
+    assert ask(line, chain) == Responded(ANSWER)
+    carried = [
+        AgentPart.parse(Request.parse(pdu.apdu).agent_part)
+        for pdu in (sent.lpdu.npdu.enclosed() for sent in line.sent)
+        if isinstance(pdu, Spdu) and pdu.apdu[:1] == b"\x4d"
+    ]
+    assert len(carried) == hops
+    assert {part.mode for part in carried} == {mode}
+    assert [each.apdu for each in line.target.received()] == [QUESTION]
