@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from osgp.errors import InsufficientSecurityClearance, OperationNotPossible, RemoteProtocolError
@@ -139,3 +141,20 @@ def test_plain_management_stays_refused_with_any_proof() -> None:
         answer = manage(asker, nm.join_domain(0, NEW_PLACE), proof)
         assert answer is not None and answer[0] == nm.response_code(nm.Code.EXPANDED, False)
     assert asker.device.address == PLACE
+
+
+def test_no_management_however_odd_breaks_the_meter_or_its_mode() -> None:
+    asker, client = secured()
+    rng = random.Random(12)
+    codes = [*nm.Code, 0, 0x30, 0x79, 0xFF]
+    for _ in range(400):
+        request = bytes((rng.choice(codes),)) + rng.randbytes(rng.randrange(30))
+        sealed = client.seal_request(bytes((0, NETWORK_SERVICE)) + request)
+        answer = asker.ask(sealed, NeuronId(NEURON))
+        if answer is not None:
+            client.open_response(sealed, answer)
+        assert asker.device._security.mode is Mode.AES
+    place = DomainEntry(DOMAIN, PLACE.subnet, PLACE.node)
+    asker.run(inside(client, commission(place)), NeuronId(NEURON))
+    speak(asker, client)
+    assert asker.table(2052).node_id == PLACE.node
