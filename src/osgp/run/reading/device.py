@@ -72,6 +72,7 @@ class Access(msgspec.Struct, frozen=True):
 
     `key` None: what is open without one. `tls` names the MEP key in use (MAK, MBK) and switches
     TLS on; `encrypt` asks for RC4 without it. `wake`: bytes before the first identification.
+    `mep_port`: which of a meter's MEP ports it is, 1 or 2.
     """
 
     optical: str | None = None
@@ -83,6 +84,7 @@ class Access(msgspec.Struct, frozen=True):
     log: Path | None = None
     cache: Path | None = None
     wake: bytes = b""
+    mep_port: int = 1
 
     @property
     def place(self) -> str:
@@ -269,6 +271,7 @@ def _composed(
 ) -> tuple[CallingDriver, _Session]:
     line = UNLIMITED if is_unlimited(access.place) else Line(access.speed)
     port, session = _optical(access, line) if access.optical else _mep(access, line)
+    session.tables.mep_port = None if access.optical else access.mep_port
     tap = None if log is None else log.tap
 
     def on_event(event: PortEvent) -> None:
