@@ -30,7 +30,7 @@ class Registrar:
         """Without a key or an address for it that has failed."""
         work = self._work
         try:
-            self._suites.check(known)
+            self._suites.claim(known)
             entry = self._place(known)
         except StoreError:
             raise
@@ -108,6 +108,7 @@ class Registrar:
             searched_at=None,
         )
         known.failures = 0
+        self._suites.claim(known)
         work.tell(Commissioned(now, known.device.neuron_id, known.address))
         work.agenda.put(known, now)
 

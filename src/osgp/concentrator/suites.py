@@ -85,8 +85,10 @@ class Suites:
         session = self.session(known)
         return Speaks.AES if session is not None and session.bound else Speaks.OMA
 
-    def check(self, known: KnownDevice) -> None:
-        """Raises OsgpError where there is no key for the device."""
+    def claim(self, known: KnownDevice) -> None:
+        """The device is commissioned, or going to be: its record is this concentrator's, whoever
+        had it. Raises OsgpError where there is no key for the device."""
+        self.drop(known.device.neuron_id)
         if self._begun(known) is None:
             self._keys.omak(known.device.neuron_id)
 
@@ -223,7 +225,6 @@ class Suites:
         """Raises LocalProtocolError where another concentrator has taken the device over."""
         record = self._vault.get(neuron_id)
         if record is not None and kept_of(record).holder != self._own_id:
-            self.drop(neuron_id)
             raise LocalProtocolError("another concentrator has this device's keys now")
         self._put(neuron_id, kept)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from osgp.errors import OsgpError, SecurityError, TransportError
+from osgp.errors import LocalProtocolError, OsgpError, SecurityError, TransportError
 from osgp.lon import NeuronId
 from osgp.lon.config import NodeConfig
 from osgp.session import Exchange
@@ -78,7 +78,10 @@ class Work:
         return Conversation(script, Way(self.network, neuron_id, to, self.plan), self.clock)
 
     def failed(self, known: KnownDevice, error: OsgpError, link: LinkMeter, now: float) -> None:
-        """A commissioning or a visit came to nothing: tried again later, and later."""
+        """A commissioning or a visit came to nothing: tried again later, and later.
+
+        What is the concentrator's own fault may be that the device is another's: the store tells.
+        """
         known.failures += 1
         log.warning("visit failed", device=known.name, reason=str(error), times=known.failures)
         self.sink.store(Reading(known.device.neuron_id, now, link=link.sample(now)))
@@ -88,6 +91,8 @@ class Work:
             known.happened(Happening.UNVERIFIED, self.sink)
         elif isinstance(error, TransportError):
             self._silent(known)
+        elif isinstance(error, LocalProtocolError):
+            known.save(self.sink)
         again = self.plan.back_off_after(known.failures)
         stranger = not known.commissioned and known.failures >= self.plan.lost_after
         self.agenda.put(known, now + (self.plan.search_every if stranger else again))
