@@ -49,4 +49,8 @@ def test_a_call_over_mep_is_answered_in_et59(
     answer = asked(capsys, "read", "ET59", *options)[0]["fields"]
     assert answer["procedure_number"]["value"] == 16
     assert answer["sequence_number"]["value"] in range(5, 10)
+    second = ["--mep2", meter.said["mep2"], *options[2:]]
+    assert run(["call", "EP16", "delta=5", *second, "--yes"]) == OK
+    capsys.readouterr()
+    assert asked(capsys, "read", "ET85", *second)[0]["fields"]["procedure_number"]["value"] == 16
     assert meter.stop() == 0

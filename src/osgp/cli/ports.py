@@ -34,6 +34,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ),
     ),
     "mep": (str | None, typer.Option(None, metavar="PLACE", help="MEP port, in the same way.")),
+    "mep2": (
+        str | None,
+        typer.Option(None, metavar="PLACE", help="A meter's second MEP port (firmware 4.0)."),
+    ),
     "key_file": (
         Path | None,
         typer.Option(
@@ -101,6 +105,7 @@ def access_from(
     mep: str | None,
     key_file: Path | None,
     *,
+    mep2: str | None = None,
     no_key: bool = False,
     tls: str | None = None,
     encrypt: bool = False,
@@ -115,7 +120,7 @@ def access_from(
     from osgp.run.reading.keyfiles import key_for
     from osgp.security.keys import Purpose
 
-    if (optical is None) == (mep is None):
+    if sum(place is not None for place in (optical, mep, mep2)) != 1:
         raise UsageError("name one port: --optical /dev/ttyUSB0, or --mep tcp://host:port")
     if tls is not None and tls not in ("MAK", "MBK"):
         raise UsageError("--tls takes MAK or MBK")
@@ -125,7 +130,8 @@ def access_from(
         SafeConsole(stderr=True).print(f"key {key}", style="dim", highlight=False, markup=False)
     cache = None if no_cache else cache_directory()
     first = b"" if wake is None else bytes_of(wake)
-    return Access(optical, mep, key, tls, encrypt, speed, log, cache, first)
+    port = 1 if mep2 is None else 2
+    return Access(optical, mep or mep2, key, tls, encrypt, speed, log, cache, first, port)
 
 
 def cache_directory() -> Path:
