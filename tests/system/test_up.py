@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from osgp.cli.main import run
+from osgp.concentrator.sink import Device
 from osgp.headend.store import open_store
+from osgp.topology import Life
 
 KEYS = {
     "meters",
@@ -72,6 +74,18 @@ def test_a_second_run_goes_on_and_stores_nothing_twice(
     assert after["devices"] == before["devices"] == 4
     assert len(ends) == len(set(ends))
     assert len(ends) >= 4 * 48
+
+
+def test_who_only_claimed_to_be_a_meter_is_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    up(capsys, url(tmp_path), "--meters", "3")
+    with open_store(url(tmp_path)) as store:
+        for number in range(5):
+            made_up = bytes((0xBA, 0xD0, 0, 0, 0, number))
+            store.save_device(Device(made_up, bytes(8), Life.DISCOVERED, first_seen=1.8e9))
+    summary = up(capsys, url(tmp_path))
+    assert (summary["meters"], summary["discovered"], summary["read"]) == (3, 3, 3)
 
 
 def test_the_same_seed_gives_the_same_run(
