@@ -13,7 +13,7 @@ from osgp.concentrator.happenings import Checked, Commissioned, Failed, Secured,
 from osgp.concentrator.plan import Plan, Suite
 from osgp.concentrator.sink import Interval
 from osgp.concentrator.suites import MIGRATION_HANDSHAKES, Speaks
-from osgp.concentrator.vault import kept_of, state_of, taken
+from osgp.concentrator.vault import erased, kept_of, state_of, taken
 from osgp.errors import LocalProtocolError, TransportError
 from osgp.lon import Lpdu
 from osgp.lon.config import DomainEntry, NodeState
@@ -634,3 +634,24 @@ def test_without_its_records_a_concentrator_takes_its_devices_in_again() -> None
     assert all(bound(street, n) for n in range(2))
     assert challenges(street, begun) == 2 * 2
     assert asked(street, *OLD_CODES, begin=begun) == []
+
+
+def test_a_bound_device_whose_key_is_away_is_not_asked_at_all() -> None:
+    """Its record was erased when it was removed, and the utility does not say its key now."""
+
+    def away(neuron_id: bytes, version: int) -> Secret:
+        raise TransportError("the key service does not answer")
+
+    street = Street(1, AES, aes={0})
+    street.run(HOUR, visits(street, 1))
+    record = kept_of(street.vault.records[neuron(0)])
+    street.vault.records[neuron(0)] = msgspec.msgpack.encode(erased(record))
+    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]
+    begun = len(street.log)
+    street.restart()
+    street.run(DAY)
+    assert len(street.told(Visited)) == 1
+    assert asked(street, *OLD_CODES, Code.UNICAST, Code.HANDSHAKE, begin=begun) == []
+    street.keys.long_term = source  # type: ignore[method-assign]
+    street.run(DAY, visits(street, 2))
+    assert settled(street)
