@@ -655,3 +655,23 @@ def test_a_bound_device_whose_key_is_away_is_not_asked_at_all() -> None:
     street.keys.long_term = source  # type: ignore[method-assign]
     street.run(DAY, visits(street, 2))
     assert settled(street)
+
+
+def test_numbers_that_are_behind_are_corrected_by_the_device() -> None:
+    """The concentrator's memory is of yesterday: it goes on from where the device is."""
+    street = Street(1, AES, aes={0})
+    street.run(HOUR, visits(street, 1))
+    yesterday = dict(street.vault.records)
+    street.run(5 * DAY)
+    server = street.meters[0]._security._aes
+    assert server is not None and server._channel is not None
+    number, read = server._channel.number.last, len(street.told(Visited))
+    assert number > 100
+    street.vault.records.update(yesterday)
+    street.restart()
+    begun = len(street.log)
+    street.run(7 * HOUR, visits(street, read + 1))
+    assert len(street.told(Visited)) == read + 1
+    assert street.told(Failed) == []
+    assert challenges(street, begun) == 0
+    assert server._channel.number.last > number
