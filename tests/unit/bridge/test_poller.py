@@ -77,6 +77,20 @@ def test_a_wrong_key_publishes_nothing(tmp_path: Path, text: str) -> None:
     run(work)
 
 
+@pytest.mark.parametrize(
+    ("serial", "published"), [("20260105", 1), ("0000000020260105", 1), ("7", 0)]
+)
+def test_only_the_meter_that_is_meant(tmp_path: Path, serial: str, published: int) -> None:
+    async def work() -> None:
+        async with served(virtual(1.0)) as bench:
+            made, samples = poller(tmp_path, bench.place, serial=serial)
+            await made.once()
+        assert len(samples) == published
+        assert ("another meter answers" in made.status.last_error) is (published == 0)
+
+    run(work)
+
+
 def test_old_data_is_not_published(tmp_path: Path) -> None:
     """A meter (or what pretends to be one) that says the same for ever."""
 

@@ -58,7 +58,8 @@ class MeterSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `interval`: from one reading to the next. `idle`: at least so long the port is free between two
     sessions, for a utility's own. `stale_after`: age at which what was read counts as unknown.
-    `mbus_every`: every how many readings the M-Bus devices are read too; 0 for never.
+    `mbus_every`: every how many readings the M-Bus devices are read too; 0 for never. `serial`: the
+    only meter that is meant; what another one says under this name is not published.
     """
 
     name: str
@@ -73,6 +74,7 @@ class MeterSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quiet_hours: tuple[str, ...] = ()
     stale_after: Seconds | None = None
     mbus_every: Annotated[int, Meta(ge=0)] = 10
+    serial: str | None = None
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

@@ -119,8 +119,16 @@ class Poller:
     async def _read(self) -> Sample:
         async with open_device(self._access) as device:
             found = await device.run(survey)
+            self._check_serial(found)
             await self._read_mbus(device)
         return self._sample(found)
+
+    def _check_serial(self, found: Survey) -> None:
+        wanted, serial = self.section.serial, found.meter.serial
+        if wanted is not None and serial.lstrip("0") != wanted.lstrip("0"):
+            error = UsageError(f"another meter answers: serial number {serial or 'unknown'}")
+            error.hint = f"{wanted} is wanted"
+            raise error
 
     async def _read_mbus(self, device: Device) -> None:
         every = self.section.mbus_every
