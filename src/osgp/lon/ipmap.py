@@ -18,12 +18,12 @@ from typing import Final
 
 from osgp.errors import EncodeError
 from osgp.lon.addresses import GroupMember, SubnetNode
-from osgp.lon.nm import Code
+from osgp.lon.nm import Code, Expanded
 from osgp.lon.udp import unicast_address
 
-HERE: Final = bytes((Code.EXPANDED, 0x15))
-SUBNETS: Final = bytes((Code.EXPANDED, 0x16))
-PERIODS: Final = bytes((Code.EXPANDED, 0x17))
+HERE: Final = bytes((Code.EXPANDED, Expanded.ANNOUNCE_ADDRESS))
+SUBNETS: Final = bytes((Code.EXPANDED, Expanded.ANNOUNCE_SUBNETS))
+PERIODS: Final = bytes((Code.EXPANDED, Expanded.SET_ANNOUNCEMENTS))
 ANNOUNCE_EVERY: Final = 300.0
 """Seconds (default of one public stack)."""
 MAX_LEARNT: Final = 1024

@@ -66,6 +66,9 @@ class Expanded(IntEnum):
     QUERY_OMA_KEY = 0x09
     UPDATE_OMA_KEY = 0x0A
     INIT_CONFIG = 0x0F
+    ANNOUNCE_ADDRESS = 0x15
+    ANNOUNCE_SUBNETS = 0x16
+    SET_ANNOUNCEMENTS = 0x17
 
 
 class Selector(IntEnum):
