@@ -6,6 +6,7 @@ chain. A link has the colour of its margin, in the steps of ET04.90; a device ha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import ceil, cos, hypot, pi, sin
 from pathlib import Path
@@ -37,6 +38,8 @@ BESIDE: Final = 6.8
 """Height of pictures with several networks."""
 LABELLED: Final = 40
 """Devices, at most, whose labels have room."""
+LONELY: Final = 12
+"""Devices on one ring, at most, that leave room for labels beside them."""
 LABEL_GAP: Final = 9
 """Points between a device and its label, outward."""
 IN_A_ROW: Final = 72
@@ -244,8 +247,10 @@ def _draw_devices(axes: Axes, tree: NetworkTree, places: dict[str, Point]) -> No
 def _draw_labels(axes: Axes, tree: NetworkTree, places: dict[str, Point]) -> None:
     from matplotlib.patheffects import withStroke
 
+    crowds = Counter(tree.hops.values())
     for name, place in places.items():
-        away = _away(place, repeats=name in tree.children)
+        lonely = crowds[tree.hops[name]] <= LONELY
+        away = _away(place, beside=lonely and name in tree.children)
         axes.annotate(
             tree.devices[name].label,
             place,
@@ -260,12 +265,12 @@ def _draw_labels(axes: Axes, tree: NetworkTree, places: dict[str, Point]) -> Non
         )
 
 
-def _away(place: Point, *, repeats: bool) -> Point:
-    """From a device to its label: outward, or beside one that has others behind it."""
+def _away(place: Point, *, beside: bool) -> Point:
+    """From a device to its label: outward, or `beside` one that has others behind it."""
     x, y = place
     distance = hypot(x, y)
     along, across = LABEL_GAP * x / distance, LABEL_GAP * y / distance
-    return (across * 1.2, -along * 1.2) if repeats else (along, across)
+    return (across * 1.2, -along * 1.2) if beside else (along, across)
 
 
 def margin_colour(margin_db: float | None) -> str:
