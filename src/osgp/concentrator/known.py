@@ -18,6 +18,7 @@ from .conversation import Clock
 from .sink import Cursor, Device, Sink
 from .visit import Visit
 
+_LIVES = {life.value: life for life in Life}
 _AT_AN_ADDRESS = (Life.COMMISSIONED, Life.OPERATING, Life.LOST, Life.REFUSED)
 
 
@@ -38,7 +39,7 @@ class KnownDevice:
 
     @property
     def life(self) -> Life:
-        return Life(self.device.state)
+        return _LIVES[self.device.state]
 
     @property
     def address(self) -> SubnetNode:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from osgp.errors import StoreError
 from osgp.headend.schema import VERSION_TABLE
@@ -67,6 +69,25 @@ def insert_new(dialect: str, table: Table) -> Insert:
     insert: Any = _INSERTS[dialect](table)
     new: Insert = insert.on_conflict_do_nothing()
     return new
+
+
+def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Inserts what is not there yet of `rows`, which have the same columns; the number of those.
+
+    The statement goes to the driver as text: taking thousands of plain rows apart for it one by
+    one costs more than inserting them.
+    """
+    statement = _compiled(connection.dialect, table, tuple(rows[0]))
+    order = statement.positiontup
+    values: Any = rows if order is None else list(map(itemgetter(*order), rows))
+    return connection.exec_driver_sql(str(statement), values).rowcount
+
+
+@cache
+def _compiled(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> SQLCompiler:
+    statement: Any = insert_new(dialect.name, table)
+    compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=list(columns))
+    return compiled
 
 
 @cache

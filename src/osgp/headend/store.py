@@ -24,6 +24,7 @@ from osgp.concentrator.sink import Cursor, Device, Reading
 from osgp.errors import LocalProtocolError, StoreError
 from osgp.headend.database import (
     insert_new,
+    insert_rows,
     open_engine,
     parse_url,
     place_of,
@@ -152,7 +153,7 @@ class Store(Topology):
         if not rows:
             return 0
         ours = [row | {"device_id": device_id} for row in rows]
-        if connection.execute(insert_new(self._dialect, kind.table), ours).rowcount == len(rows):
+        if insert_rows(connection, kind.table, ours) == len(rows):
             return 0
         stored = _stored(connection, kind, device_id, rows)
         return sum(

@@ -24,6 +24,8 @@ CELL: Final = "clock"
 DAY: Final = 86_400
 _MINUTE: Final = 60
 _TOLERANCE: Final = 1e-6
+_ASKED_AGAIN: Final = 256
+"""Readings kept in mind with their times: the next interval's end is asked for at every turn."""
 _EARLIEST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 _LATEST: Final = int(datetime(2255, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 READINGS: Final = range(_EARLIEST, _LATEST + 1)
@@ -48,6 +50,7 @@ class Clockwork:
 
     def __init__(self, nvm: Nvm, initial: ClockState) -> None:
         self._nvm = nvm
+        self._whens: dict[int, int] = {}
         stored = nvm.get(CELL)
         self._state = initial
         if stored is None:
@@ -66,9 +69,13 @@ class Clockwork:
 
     def when(self, reading: int) -> int:
         """The first whole true second at which the clock reads at least `reading`."""
-        state = self._state
-        true = state.reference + (reading - state.reading) / _rate(state)
-        return math.ceil(true - _TOLERANCE)
+        if reading not in self._whens:
+            state = self._state
+            true = state.reference + (reading - state.reading) / _rate(state)
+            if len(self._whens) >= _ASKED_AGAIN:
+                self._whens.clear()
+            self._whens[reading] = math.ceil(true - _TOLERANCE)
+        return self._whens[reading]
 
     def set(self, now: float, reading: float) -> None:
         """Set the clock; its rate stays."""
@@ -89,6 +96,7 @@ class Clockwork:
 
     def _keep(self, state: ClockState) -> None:
         self._state = state
+        self._whens.clear()
         self._nvm.put(CELL, msgspec.msgpack.encode(state))
 
 

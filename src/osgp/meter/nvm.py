@@ -149,10 +149,12 @@ class FileStore:
 
         A meter's cells lie side by side in the file: one meter after the other is fewer pages.
         """
-        units = self._batch if meter is None else {meter: self._batch.get(meter, {})}
-        rows = [(owner, *cell) for owner, unit in units.items() for cell in unit.items()]
-        if not rows:
+        units = self._batch
+        if meter is not None:
+            units = {meter: units[meter]} if meter in units else {}
+        if not units:
             return
+        rows = [(owner, *cell) for owner, unit in units.items() for cell in unit.items()]
         try:
             self._file.execute("BEGIN")
             self._file.executemany("INSERT OR REPLACE INTO cell VALUES (?, ?, ?)", rows)

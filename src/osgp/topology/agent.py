@@ -98,9 +98,14 @@ class Agent:
         self._contact = now
 
     def follow(self) -> None:
-        """Lets the membership of the discovery domain follow the device's registration."""
+        """Lets the membership of the discovery domain follow the device's registration.
+
+        To be called whenever the node's configuration has changed.
+        """
         if _follow(self._stack.config):
             self._stack.reindex()
+        own = registered_in(self._stack.config)
+        self._domain = None if own is None else own.domain
 
     def answer(self, message: Received, now: float) -> bytes | None:
         """The response to a message with code 02, None for silence."""
@@ -111,8 +116,7 @@ class Agent:
 
     def ignores(self, frame: bytes) -> bool:
         """Whether `frame` is a query that is not for this device."""
-        own = registered_in(self._stack.config)
-        return self._responder.ignores(frame, None if own is None else own.domain)
+        return self._responder.ignores(frame, self._domain)
 
     def on_event(self, event: Event, now: float) -> bool:
         """Takes one event of the stack; False: it is none of the agent's."""

@@ -131,6 +131,7 @@ def test_a_meter_that_was_reset_is_found_again() -> None:
     number.stack.config.domains[0] = number.stack.config.domains[0].__class__(valid=False)
     number.stack.config.state = number.stack.config.state.__class__.UNCONFIGURED
     number.stack.reindex()
+    number.agent.follow()
     street.run(3 * HOUR, lambda: len(street.told(Commissioned)) == 2)
     assert street.told(Commissioned)[1].address == old.address
     street.run(HOUR, visited(2)(street))
