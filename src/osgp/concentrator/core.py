@@ -19,7 +19,7 @@ from osgp.lon.stack import Stack
 from osgp.topology import Discovery, Happening, Life
 
 from .happenings import Notice
-from .known import KnownDevice
+from .known import REMOVED, KnownDevice
 from .plan import Plan
 from .registrar import Registrar
 from .rounds import Rounds
@@ -124,10 +124,13 @@ class Concentrator:
     def decommission(self, neuron_id: bytes) -> None:
         """Takes a device out of the network as soon as the line is free. Raises KeyError.
 
-        It stays out, even if it answers queries, until `admit`. One that does not answer counts
-        as removed too: it is told so again every `Plan.search_every`. Its keys are forgotten.
+        That it is to go is kept. It stays out, even if it answers queries, until `admit`. One that
+        does not answer counts as removed too: it is told so again every `Plan.search_every`. Its
+        keys are forgotten.
         """
-        self._work.to_remove.append(self.devices[neuron_id])
+        known = self.devices[neuron_id]
+        known.happened(Happening.DISMISSED, self._work.sink)
+        self._work.to_remove.append(known)
 
     def admit(self, neuron_id: bytes) -> None:
         """Takes a decommissioned device in again. Raises KeyError, LocalProtocolError."""
@@ -205,7 +208,7 @@ class Concentrator:
         """Removes again who did not hear it, visits, or commissions."""
         if known.dropped:
             return
-        if known.life is Life.DECOMMISSIONED:
+        if known.life in REMOVED:
             self._registrar.remove(known, now)
         elif known.commissioned:
             self._rounds.visit(known, now)
@@ -218,6 +221,8 @@ class Concentrator:
         if known.commissioned:
             last = device.last_contact if known.life is Life.OPERATING else None
             self._work.agenda.put(known, 0.0 if last is None else last + self.plan.visit_every)
+        elif known.life is Life.LEAVING:
+            self._work.to_remove.append(known)
         elif known.life is Life.DISCOVERED:
             self._work.to_commission.append(known)
 

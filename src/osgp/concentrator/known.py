@@ -19,6 +19,8 @@ from .sink import Cursor, Device, Sink
 from .visit import Visit
 
 _LIVES = {life.value: life for life in Life}
+REMOVED = (Life.LEAVING, Life.DECOMMISSIONED)
+"""What is not wanted in the network, whether it knows that or not."""
 _AT_AN_ADDRESS = (Life.COMMISSIONED, Life.OPERATING, Life.LOST, Life.REFUSED)
 
 

@@ -12,7 +12,7 @@ from osgp.topology import commissioning as scripts
 
 from .conversation import Conversation, LinkMeter
 from .happenings import Commissioned
-from .known import KnownDevice
+from .known import REMOVED, KnownDevice
 from .suites import Suites
 from .work import Work, log, outcome_of
 
@@ -41,7 +41,8 @@ class Registrar:
         work.converse(talk, partial(self._commissioned, known), now)
 
     def remove(self, known: KnownDevice, now: float) -> None:
-        if not known.dropped:
+        """Unless it was let in again since."""
+        if not known.dropped and known.life in REMOVED:
             talk = self._work.talk(known, self._leave(known), by_id=True)
             self._work.converse(talk, partial(self._removed, known), now)
 
@@ -118,6 +119,6 @@ class Registrar:
             log.warning("removed without an answer", device=known.name, reason=str(error))
             self._work.agenda.put(known, now + self._work.plan.search_every)
         self._suites.erase(known)
-        if known.life is not Life.DECOMMISSIONED:
+        if known.life is Life.LEAVING:
             known.happened(Happening.REMOVED, self._work.sink)
             self._work.forget(known.device.neuron_id, now)

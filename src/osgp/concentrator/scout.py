@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 
 from osgp.session import Exchange
-from osgp.topology import Life
 
 from .conversation import Conversation
 from .finder import Task
 from .happenings import Discovered, DuplicateId, QueryDone, Searched
-from .known import KnownDevice
+from .known import REMOVED, KnownDevice
 from .query import Found, Query
 from .suites import Suites
 from .work import Work, log, outcome_of
@@ -80,7 +79,7 @@ class Scout:
         """Whether the device is going to be commissioned."""
         work = self._work
         known = work.roster.meet(found.neuron_id, found.program_id, now)
-        if known is None or known.life is Life.DECOMMISSIONED:
+        if known is None or known.life in REMOVED:
             if known is not None and found.member:
                 self._heard.add(found.neuron_id)
                 work.to_remove.append(known)

@@ -8,6 +8,7 @@ COMMISSIONED  it has an address, and has answered an authenticated request there
 OPERATING     it has been read
 LOST          it did not answer for long; it is still tried, and may come back
 REFUSED       its answers do not authenticate: the key is wrong, or it is not the device
+LEAVING       it is to be removed, as soon as the line is free for that
 DECOMMISSIONED  it was removed on purpose, and is not taken back until somebody admits it
 """
 
@@ -24,6 +25,7 @@ class Life(StrEnum):
     OPERATING = "operating"
     LOST = "lost"
     REFUSED = "refused"
+    LEAVING = "leaving"
     DECOMMISSIONED = "decommissioned"
 
 
@@ -33,6 +35,7 @@ class Happening(StrEnum):
     SILENT = "silent"
     UNVERIFIED = "unverified"
     FOUND_AGAIN = "found again"
+    DISMISSED = "dismissed"
     REMOVED = "removed"
     ADMITTED = "admitted"
 
@@ -55,10 +58,21 @@ TRANSITIONS: dict[tuple[Life, Happening], Life] = {
     (Life.REFUSED, Happening.READ): Life.OPERATING,
     (Life.REFUSED, Happening.SILENT): Life.REFUSED,
     (Life.REFUSED, Happening.UNVERIFIED): Life.REFUSED,
+    (Life.LEAVING, Happening.ADMITTED): Life.DISCOVERED,
     (Life.DECOMMISSIONED, Happening.ADMITTED): Life.DISCOVERED,
+    (Life.DECOMMISSIONED, Happening.DISMISSED): Life.LEAVING,
 }
 TRANSITIONS |= {(life, Happening.FOUND_AGAIN): Life.DISCOVERED for life in _PRESENT}
-TRANSITIONS |= {(life, Happening.REMOVED): Life.DECOMMISSIONED for life in _PRESENT}
+TRANSITIONS |= {(life, Happening.DISMISSED): Life.LEAVING for life in _PRESENT}
+TRANSITIONS |= {
+    (life, Happening.REMOVED): Life.DECOMMISSIONED for life in (*_PRESENT, Life.LEAVING)
+}
+_ON_THE_LINE = (
+    *(Happening.ADDRESSED, Happening.READ, Happening.SILENT, Happening.UNVERIFIED),
+    *(Happening.FOUND_AGAIN, Happening.DISMISSED),
+)
+"""What was under way when the device was dismissed may still end."""
+TRANSITIONS |= {(Life.LEAVING, happening): Life.LEAVING for happening in _ON_THE_LINE}
 
 
 def after(life: Life, happening: Happening) -> Life:

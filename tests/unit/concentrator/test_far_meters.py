@@ -167,6 +167,27 @@ def test_a_meter_is_taken_out_and_let_in_again() -> None:
         street.concentrator.admit(neuron(1))
 
 
+def test_that_a_meter_is_to_go_survives_a_restart() -> None:
+    street = Street(2, PLAN)
+    street.run(6 * HOUR, lambda: all_read(street))
+    street.concentrator.decommission(neuron(1))
+    street.restart()
+    assert street.concentrator.devices[neuron(1)].life is Life.LEAVING
+    street.run(2 * HOUR)
+    assert street.meters[1].address is None
+    assert street.concentrator.devices[neuron(1)].life is Life.DECOMMISSIONED
+
+
+def test_a_meter_that_is_let_in_again_at_once_stays() -> None:
+    street = Street(2, PLAN, row)
+    street.run(6 * HOUR, lambda: all_read(street))
+    street.concentrator.decommission(neuron(1))
+    street.concentrator.admit(neuron(1))
+    street.run(2 * HOUR, lambda: all_read(street))
+    assert all_read(street)
+    assert street.told(Removed) == []
+
+
 def test_what_another_concentrator_has_is_forgotten() -> None:
     street = Street(2, PLAN)
     street.run(6 * HOUR, lambda: all_read(street))
