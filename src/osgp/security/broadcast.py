@@ -168,12 +168,19 @@ class BroadcastReceiver:
     def install(self, state: ReceiverState) -> bool:
         """Hold a new generation beside the newest one held.  False if it is not newer.
 
+        For the authenticated unicast channel only.  A key of another domain (a device that another
+        concentrator has taken over) replaces all that is held, whatever its generation: recorded
+        broadcasts of the former domain are refused from then on.  If that domain comes back, `base`
+        must be its present number, as `DomainKeys.hand_to` gives it: nothing older is remembered.
+
         The generation held already, with the same key, is confirmed again and not reset.  An older
         one goes: a sender makes a new generation only when the one before is in use everywhere,
         whether this device has heard a broadcast under it or not.
         """
         if self._held and state.key == self._held[-1].key:
             return True
+        if self._held and state.key.domain != self._held[-1].key.domain:
+            return self._change_domain(state)
         if state.key.generation <= self.generation:
             return False
         self._held = [*self._held[-1:], self._generation(state)]
@@ -193,6 +200,12 @@ class BroadcastReceiver:
             if apdu is not None:
                 return self._admit(held, apdu, int.from_bytes(message[1:_HEAD], "big"))
         return OpenedRequest(Outcome.BAD_DIGEST)
+
+    def _change_domain(self, state: ReceiverState) -> bool:
+        self._held = [self._generation(state)]
+        self._dirty = True
+        self._events.append(SecurityEvent(EventKind.DOMAIN_KEY_CHANGED, state.key.generation))
+        return True
 
     def _generation(self, state: ReceiverState) -> _Generation:
         return _Generation(state, self._events, self._limit, self._validity)

@@ -76,6 +76,33 @@ def test_a_generation_is_never_reset_or_turned_back() -> None:
     assert not ears.install(ReceiverState(DomainKey(0, b"domain", b"x" * 16), 0))
 
 
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_another_domains_key_replaces_all_that_is_held(generation: int) -> None:
+    events: Events = deque()
+    ears = BroadcastReceiver((ReceiverState(FIRST, 0, 10),), events)
+    ears.install(ReceiverState(SECOND, 0, 10))
+    foreign = DomainKey(generation, b"others", b"o" * 16)
+    assert ears.install(ReceiverState(foreign, 0, 10))
+    assert ears.must_persist
+    revived = BroadcastReceiver(ears.export(), deque())
+    for receiver_ in (ears, revived):
+        assert receiver_.open(at(1)).outcome is Outcome.BAD_DIGEST
+        assert receiver_.open(at(1, SECOND)).outcome is Outcome.BAD_DIGEST
+        assert receiver_.open(at(1, foreign)).outcome is Outcome.ACCEPTED
+        assert receiver_.open(at(1, foreign)).outcome is Outcome.BAD_SEQUENCE
+    assert [event.kind for event in events] == [EventKind.DOMAIN_KEY_CHANGED]
+
+
+def test_a_domain_that_comes_back_is_heard_from_its_present_number_only() -> None:
+    ears = receiver()
+    recorded = [at(number) for number in range(1, 8)]
+    ears.open(recorded[4])
+    ears.install(ReceiverState(DomainKey(1, b"others", b"o" * 16), 0, 10))
+    assert ears.install(ReceiverState(FIRST, 7, 10))
+    assert {ears.open(message).outcome for message in recorded} == {Outcome.BAD_SEQUENCE}
+    assert ears.open(at(8)).outcome is Outcome.ACCEPTED
+
+
 def test_the_generation_in_use_is_kept_even_if_nothing_was_heard_under_it() -> None:
     """A sender that makes the third uses the second; the first has had its day."""
     ears, third = receiver(), DomainKey(3, b"domain", b"3" * 16)
