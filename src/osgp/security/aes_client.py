@@ -130,11 +130,12 @@ class AesClient:
         """Version of the long-term key that is proven; 0: still the factory key."""
         return self._state.long_term.version
 
-    @property
-    def domain_generation(self) -> int:
-        """Generation of the wanted domain key once the device has confirmed it; 0 until then."""
+    def holds(self, key: DomainKey) -> bool:
+        """Whether the device has confirmed the key of this domain and generation."""
         wish = self._state.domain
-        return wish.key.generation if wish is not None and self._state.domain_delivered else 0
+        if wish is None or not self._state.domain_delivered:
+            return False
+        return (wish.key.domain, wish.key.generation) == (key.domain, key.generation)
 
     @property
     def must_persist(self) -> bool:

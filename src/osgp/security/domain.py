@@ -124,15 +124,13 @@ class DomainKeys:
         """
         newest = self._state.next_key or self._state.key
         base = 0 if self.renewing else self._sender.number.last
-        if client.domain_generation != newest.generation:
+        if not client.holds(newest):
             client.want_domain_key(DomainWish(newest, base, delta))
 
     def everybody_has_it(self, clients: list[AesClient]) -> bool:
         """Have all these devices confirmed the next generation?"""
         newer = self._state.next_key
-        return newer is not None and all(
-            client.domain_generation == newer.generation for client in clients
-        )
+        return newer is not None and all(client.holds(newer) for client in clients)
 
     def complete(self) -> None:
         """Use the next generation from now on; LocalProtocolError if there is none."""

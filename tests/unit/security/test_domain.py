@@ -61,6 +61,16 @@ def test_a_device_left_behind_gets_the_key_later() -> None:
     assert hear(far, domain.seal(READ)) is Outcome.ACCEPTED
 
 
+def test_a_device_of_another_domain_gets_the_key_of_the_same_generation() -> None:
+    before, after = (DomainKeys.create(name, ENTROPY) for name in (b"before", b"after!"))
+    (world,) = worlds(1)
+    hand_out(before, world)
+    recorded = before.seal(READ)
+    hand_out(after, world)
+    assert hear(world, recorded) is Outcome.BAD_DIGEST
+    assert hear(world, after.seal(READ)) is Outcome.ACCEPTED
+
+
 def test_no_broadcast_comes_twice_after_power_cuts() -> None:
     domain = DomainKeys.create(b"domain", ENTROPY)
     stored, sent = domain.export_state(), set[bytes]()
