@@ -13,11 +13,13 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable
 
+from osgp.errors import LocalProtocolError
 from osgp.lon.config import NodeConfig
 from osgp.lon.events import OutFrame
 from osgp.lon.stack import Stack
 from osgp.topology import Discovery, Happening, Life
 
+from .crier import Crier
 from .happenings import Notice
 from .known import REMOVED, KnownDevice
 from .plan import Plan
@@ -61,10 +63,12 @@ class Concentrator:
             config.neuron_id,
             rng.randbytes,
             work.tell,
+            work.roster.devices,
         )
         self._scout = Scout(work, self.suites)
         self._registrar = Registrar(work, self.suites)
         self._rounds = Rounds(work, self.suites, self._scout)
+        self._crier = Crier(work, self.suites)
         self._searches = 0
         self._cycle_at: float | None = None
         self.roster, self.network, self.finder = work.roster, work.network, work.finder
@@ -138,6 +142,17 @@ class Concentrator:
         known.happened(Happening.ADMITTED, self._work.sink)
         self._work.to_commission.append(known)
 
+    def broadcast(self, request: bytes) -> None:
+        """Says a request of clause 9 (its command first) to all devices of the new suite, as soon
+        as the line is free. `Broadcasted` tells what came of it; no device answers, and who is
+        away does not hear it.
+
+        Raises LocalProtocolError where there is no such device.
+        """
+        if next(self.suites.members(), None) is None:
+            raise LocalProtocolError("no device here is read in OSGP-AES-128-PSK")
+        self._work.to_broadcast.append(request)
+
     def rekey(self, neuron_id: bytes) -> None:
         """Gives a device the next version of its long-term key, at its next visit.
 
@@ -162,7 +177,8 @@ class Concentrator:
         work = self._work
         if not work.line.idle:
             return [work.line.wake]
-        if work.to_commission or work.to_remove or not self.discovery.settled:
+        waiting = work.to_commission or work.to_remove or work.to_broadcast
+        if waiting or not self.discovery.settled:
             return [work.clock.now]
         return [self._cycle_at, work.agenda.next()]
 
@@ -190,12 +206,14 @@ class Concentrator:
         return due
 
     def _look(self, now: float) -> bool:
-        """Begins to remove, commission or look for a device; False where there is nothing to do."""
+        """Begins to remove, commission or look for one, or tells all; False: nothing to do."""
         work = self._work
         if work.to_remove:
             self._registrar.remove(work.to_remove.popleft(), now)
         elif work.to_commission:
             self._attend(work.to_commission.popleft(), now)
+        elif work.to_broadcast:
+            self._crier.say(work.to_broadcast.popleft(), now)
         elif (task := self.finder.next(now)) is not None:
             self._scout.ask(task, now)
         else:

@@ -72,6 +72,17 @@ class DuplicateId(msgspec.Struct, frozen=True):
     neuron_id: bytes
 
 
+class Broadcasted(msgspec.Struct, frozen=True):
+    """A request was said to all; `chains`: branches behind repeaters, `broken`: those of them
+    where it is not known. `reason`: why it was not said at all."""
+
+    at: float
+    request: bytes
+    chains: int = 0
+    broken: int = 0
+    reason: str = ""
+
+
 class Removed(msgspec.Struct, frozen=True):
     """Decommissioned, or registered with another concentrator."""
 
@@ -89,5 +100,6 @@ Notice = (
     | Failed
     | Searched
     | DuplicateId
+    | Broadcasted
     | Removed
 )

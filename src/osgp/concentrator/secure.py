@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from osgp.errors import LocalProtocolError, SecurityError, TransportError
+from osgp.errors import LocalProtocolError, SecurityError, ServiceError, TransportError
 from osgp.security.aes import Entropy
 from osgp.security.aes_client import AesClient, ClientPolicy
 from osgp.security.profile import Code, Mode
@@ -42,7 +42,8 @@ _DAY: Final = 86_400
 
 
 class SecureSession:
-    """`save` writes the record; `own_id` is the concentrator's (6 bytes)."""
+    """`save` writes the record; `own_id` is the concentrator's (6 bytes); `hand_to` lets the client
+    want the domain key that the device lacks, False: none (see `domain`)."""
 
     def __init__(
         self,
@@ -51,13 +52,15 @@ class SecureSession:
         own_id: bytes,
         entropy: Entropy,
         save: Callable[[Kept], None],
+        hand_to: Callable[[AesClient], bool],
     ) -> None:
         self._kept, self._plan, self._save_record = kept, plan, save
+        self._hand_to = hand_to
         self._device = state_of(kept).device
         self.uses = min(plan.key_uses, kept.uses or plan.key_uses)
         """How often a short-term key may be used."""
         policy = ClientPolicy(self.uses, plan.key_validity_days)
-        self._aes = AesClient.restore(kept.client, own_id, entropy, policy)
+        self.keys = self._aes = AesClient.restore(kept.client, own_id, entropy, policy)
         self.client = FieldClient(self._aes, persist=self._save)
         self._unsaved = False
 
@@ -87,6 +90,7 @@ class SecureSession:
         yield from self._settle()
         self._change(bound=True, opened=False)
         self._save_dirty()
+        yield from self._hand_out()
         self._tell()
 
     def open(self, now: float) -> Exchange[None]:
@@ -132,6 +136,15 @@ class SecureSession:
                 if refused == REFUSALS:
                     raise
         raise SecurityError("the device and the concentrator do not come to an end")
+
+    def _hand_out(self) -> Exchange[None]:
+        """The domain key. A device that does not take it hears no broadcasts; all else works."""
+        try:
+            while self._hand_to(self._aes):
+                yield from self._settle()
+        except ServiceError as error:
+            log.warning("hears no broadcasts", device=self._device.hex(), reason=str(error))
+        self._save_dirty()
 
     def _step(self, message: bytes) -> Exchange[None]:
         if message.startswith(_CHALLENGE):

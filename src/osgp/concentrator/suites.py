@@ -14,7 +14,7 @@ beginning all that is wanted: the utility's long-term key of version 1, and mode
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -23,8 +23,10 @@ import msgspec
 
 from osgp.errors import (
     LocalProtocolError,
+    OsgpError,
     SecurityError,
     ServiceError,
+    StoreError,
     TransportError,
     UsageError,
 )
@@ -38,12 +40,13 @@ from osgp.topology import FieldClient, Life
 
 from .check import Shown
 from .conversation import Clock
+from .domain import Domain
 from .happenings import Notice, Secured
 from .known import KnownDevice
 from .plan import Plan, Suite
 from .secure import SecureSession
 from .sink import Sink
-from .vault import Kept, KeySource, Vault, erased, kept_of, refilled, taken
+from .vault import Kept, KeySource, Vault, erased, kept_of, refilled, state_of, taken
 from .work import log
 
 FIRST: Final = 1
@@ -51,6 +54,7 @@ FIRST: Final = 1
 MIGRATION_HANDSHAKES: Final = 6
 """Of one day, after which a device that does not come over is read in the old suite until the
 next; coming over takes two."""
+_THERE: Final = (Life.COMMISSIONED, Life.OPERATING)
 _READ_BEFORE: Final = (Life.OPERATING, Life.LOST, Life.REFUSED)
 
 
@@ -74,10 +78,12 @@ class Suites:
         own_id: bytes,
         entropy: Entropy,
         tell: Callable[[Notice], None],
+        devices: Mapping[bytes, KnownDevice],
     ) -> None:
         self._plan, self._sink, self._keys, self._vault = plan, sink, keys, vault
         self._clock, self._own_id, self._entropy = clock, own_id, entropy
-        self._tell = tell
+        self._tell, self._devices = tell, devices
+        self.domain = Domain(plan, own_id, vault, clock, entropy)
         self._sessions: dict[bytes, SecureSession] = {}
 
     def speaks(self, known: KnownDevice) -> Speaks:
@@ -101,7 +107,7 @@ class Suites:
         if session is None:
             return self._old(known)
         if session.bound:
-            yield from session.ready(self._clock.now)
+            yield from self._made_ready(session)
             return session.client
         return (yield from self._coming_over(known, session))
 
@@ -114,6 +120,10 @@ class Suites:
                 return None
             self._open(neuron_id, self._held(neuron_id, kept_of(record)))
         return self._sessions[neuron_id]
+
+    def members(self) -> Iterator[KnownDevice]:
+        """The devices that are there and read in the new suite: they hear broadcasts."""
+        return (known for known, _ in self._bound())
 
     def renew(self, known: KnownDevice) -> bool:
         """Wants a fresh channel, as after an answer that does not verify; False: there is none."""
@@ -147,12 +157,19 @@ class Suites:
         session.rekey(self._keys.long_term(known.device.neuron_id, version))
 
     def erase(self, known: KnownDevice) -> None:
-        """The device is removed: its keys are forgotten, and that it was bound is not."""
+        """The device is removed: its keys are forgotten, and that it was bound is not.
+
+        It takes the domain key with it, so the others get another one.
+        """
         neuron_id = known.device.neuron_id
         self.drop(neuron_id)
         record = self._vault.get(neuron_id)
-        if record is not None:
-            self._put(neuron_id, erased(kept_of(record)))
+        if record is None:
+            return
+        kept = kept_of(record)
+        if state_of(kept).domain is not None:
+            self.domain.renew()
+        self._put(neuron_id, erased(kept))
 
     def drop(self, neuron_id: bytes) -> None:
         """Its session is of no use any more; what was kept stays."""
@@ -165,13 +182,31 @@ class Suites:
         if session.handshakes(self._clock.now) >= MIGRATION_HANDSHAKES:
             return self._old(known)
         try:
-            yield from session.ready(self._clock.now)
+            yield from self._made_ready(session)
         except (SecurityError, ServiceError, TransportError, LocalProtocolError) as error:
             log.warning("still in the old suite", device=known.name, reason=str(error))
             return self._old(known)
         known.forget_session()
         self._tell(Secured(self._clock.now, known.device.neuron_id))
         return session.client
+
+    def _made_ready(self, session: SecureSession) -> Exchange[None]:
+        """Its domain key may be the last one that was missing."""
+        yield from session.ready(self._clock.now)
+        if self.domain.renewing:
+            self.domain.move_on(session.keys for _, session in self._bound())
+
+    def _bound(self) -> Iterator[tuple[KnownDevice, SecureSession]]:
+        """A device whose record is of no use is none of them; that is told when it is visited."""
+        for known in self._devices.values():
+            try:
+                session = self.session(known) if known.life in _THERE else None
+            except StoreError:
+                raise
+            except OsgpError:
+                continue
+            if session is not None and session.bound:
+                yield known, session
 
     def _old(self, known: KnownDevice) -> FieldClient:
         return known.client(self._keys.omak(known.device.neuron_id), self._sink)
@@ -217,7 +252,8 @@ class Suites:
 
     def _open(self, neuron_id: bytes, kept: Kept) -> SecureSession:
         save = partial(self._save, neuron_id)
-        session = SecureSession(kept, self._plan, self._own_id, self._entropy, save)
+        hand_to = self.domain.hand_to
+        session = SecureSession(kept, self._plan, self._own_id, self._entropy, save, hand_to)
         self._sessions[neuron_id] = session
         return session
 

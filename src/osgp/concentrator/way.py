@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from osgp.lon import NeuronId, Outgoing, Service, SubnetNode
+from osgp.lon import Destination, NeuronId, Outgoing, Service, SubnetNode
 from osgp.repeating import Broken, Chain, Hop, Responded, Timing, interpret, message_via
 from osgp.repeating.timing import FIRST_LONG_STEPPED
 from osgp.topology import Carrier, LinkKey, Route
 
 from .network import Network
 from .plan import Plan
+from .roster import Roster
 
 ALTERNATE_TRIES: Final = 2
 """The last tries of a message, which the stack sends on the alternate path by itself."""
@@ -46,7 +47,10 @@ class Way:
         """
         self._apdu = apdu
         self._route = self._network.routes.choose(self._target, now, self._broken)
-        self._chain = self._chain_over(self._route) if self._route.hops else None
+        route, roster = self._route, self._network.roster
+        self._chain = (
+            chain_over(route, self._destination, roster, self._plan) if route.hops else None
+        )
         if self._chain is None:
             return self._direct(apdu)
         source = SubnetNode(self._plan.subnet, self._plan.node)
@@ -84,20 +88,6 @@ class Way:
             retry=self._plan.retry,
             timer_code=self._plan.timer_code,
             path=self._route.carriers[0] is Carrier.SECONDARY or None,
-        )
-
-    def _chain_over(self, route: Route) -> Chain:
-        plan, roster = self._plan, self._network.roster
-        hop_timing, target_timing = chain_timings(len(route.hops), plan.frame_time, plan.hop_retry)
-        hops = zip(route.hops, route.carriers[:-1], strict=True)
-        return Chain(
-            tuple(
-                Hop(roster.address_of(node), carrier is Carrier.SECONDARY) for node, carrier in hops
-            ),
-            self._destination,
-            hop_timing,
-            target_timing,
-            target_alternate_path=route.carriers[-1] is Carrier.SECONDARY,
         )
 
     # --- learning ----------------------------------------------------------------------------
@@ -141,6 +131,22 @@ class Way:
         routes.failed(self._target)
         keys = self._route.links(self._network.root, self._target)
         self._broken |= set(keys if broken is None else keys[broken : broken + 1])
+
+
+def chain_over(
+    route: Route, target: Destination, roster: Roster, plan: Plan, *, all_agents: bool = False
+) -> Chain:
+    """The chain of a route with repeaters, to `target`. Raises EncodeError."""
+    hop_timing, target_timing = chain_timings(len(route.hops), plan.frame_time, plan.hop_retry)
+    hops = zip(route.hops, route.carriers[:-1], strict=True)
+    return Chain(
+        tuple(Hop(roster.address_of(node), carrier is Carrier.SECONDARY) for node, carrier in hops),
+        target,
+        hop_timing,
+        target_timing,
+        target_alternate_path=route.carriers[-1] is Carrier.SECONDARY,
+        all_agents=all_agents,
+    )
 
 
 @cache

@@ -39,7 +39,7 @@ Finish = Callable[[Conversation, float], None]
 
 
 class Work:
-    """One concentrator's line and books; `to_commission` and `to_remove` wait for the line."""
+    """One concentrator's line and books; what is `to_...` waits for the line."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Work:
         self.notices: deque[Notice] = deque()
         self.to_commission: deque[KnownDevice] = deque()
         self.to_remove: deque[KnownDevice] = deque()
+        self.to_broadcast: deque[bytes] = deque()
 
     def tell(self, notice: Notice) -> None:
         self.notices.append(notice)

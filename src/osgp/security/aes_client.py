@@ -130,12 +130,15 @@ class AesClient:
         """Version of the long-term key that is proven; 0: still the factory key."""
         return self._state.long_term.version
 
+    @property
+    def domain_wish(self) -> DomainWish | None:
+        """The domain key that was wanted last, whether the device has confirmed it or not."""
+        return self._state.domain
+
     def holds(self, key: DomainKey) -> bool:
         """Whether the device has confirmed the key of this domain and generation."""
         wish = self._state.domain
-        if wish is None or not self._state.domain_delivered:
-            return False
-        return (wish.key.domain, wish.key.generation) == (key.domain, key.generation)
+        return self._state.domain_delivered and wish is not None and wish.key.is_same(key)
 
     @property
     def must_persist(self) -> bool:
@@ -217,7 +220,7 @@ class AesClient:
         """The device's answer to what `work` gave.
 
         SecurityError: it could not be verified; ServiceError: the device refused.  After either,
-        `work` tries again from what is still missing.
+        `work` tries again from what is still missing; a refused domain key is not missing.
         """
         if self._outgoing is None:
             raise LocalProtocolError("nothing was asked")
@@ -289,8 +292,8 @@ class AesClient:
         deliver = state.next_long_term is not None and not state.next_delivered
         return (
             (Command.LONG_TERM_KEY, deliver, self._long_term_command),
-            (Command.DOMAIN_KEY, not state.domain_delivered, self._domain_command),
             (Command.MODE, not state.mode_delivered, self._mode_command),
+            (Command.DOMAIN_KEY, not state.domain_delivered, self._domain_command),
             (Command.STATUS, self._want_status or not state.proven, _status_command),
         )
 
@@ -332,6 +335,7 @@ class AesClient:
         if code == SEQUENCE_ERROR:
             return
         if code != management.OK:
+            self._refuse(command)
             raise ServiceError.from_code(code, "key management")
         match command:
             case Command.LONG_TERM_KEY:
@@ -343,6 +347,11 @@ class AesClient:
             case Command.STATUS:
                 self.status = management.decode_response(management.StatusResponse, body)
                 self._want_status = False
+
+    def _refuse(self, command: Command) -> None:
+        """A domain key that the device does not take is no longer wanted: all else works."""
+        if command is Command.DOMAIN_KEY:
+            self._change(domain=None, domain_delivered=True)
 
     def _ready(self) -> ClientContext:
         if self._channel is None:

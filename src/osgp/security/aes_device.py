@@ -38,6 +38,7 @@ from osgp.wire import Record
 _FAILED: Final = OpenedRequest(Outcome.BAD_DIGEST, reply=profile.AUTHENTICATION_FAILURE)
 _SILENT: Final = OpenedRequest(Outcome.LOCKED_OUT)
 _OK, _NOT_CLEARED, _INAPPROPRIATE = 0x00, 0x03, 0x05
+_BROADCAST: Final = bytes((Code.BROADCAST,))
 PLC_SUITES: Final = (0x02,)
 """The suites that respect the power line's buffer limits."""
 
@@ -201,11 +202,16 @@ class AesServer:
         self._dirty = True
 
     def open_request(self, message: bytes, now: float = 0.0) -> OpenedRequest:
-        """Judge a message of this suite; any other gets an AuthenticationFailure."""
+        """Judge a message of this suite; any other gets an AuthenticationFailure.
+
+        A broadcast that does not verify counts for no lockout: it may be the neighbouring domain's,
+        and who sends it gets no answer to learn from.
+        """
         if self.locked(now):
             return _SILENT
         opened = self._dispatch(message)
-        self.judge(opened.outcome, now)
+        if message[:1] != _BROADCAST or opened.outcome is Outcome.ACCEPTED:
+            self.judge(opened.outcome, now)
         return opened
 
     def locked(self, now: float) -> bool:
@@ -232,7 +238,7 @@ class AesServer:
         code = message[:1]
         if code == bytes((Code.UNICAST,)):
             return self._unicast(message)
-        if code == bytes((Code.BROADCAST,)):
+        if code == _BROADCAST:
             return self._broadcasts.open(message)
         if code == bytes((Code.HANDSHAKE,)):
             return self._handshake(message)

@@ -39,6 +39,10 @@ class DomainKey(msgspec.Struct, frozen=True, array_like=True):
     domain: bytes
     key: bytes
 
+    def is_same(self, other: DomainKey) -> bool:
+        """Whether both are the same generation of the same domain."""
+        return (self.domain, self.generation) == (other.domain, other.generation)
+
     def __repr__(self) -> str:
         return f"<DomainKey generation {self.generation}>"
 
@@ -117,6 +121,12 @@ class _Generation:
             self.base = number
         return good
 
+    def advance(self, base: int) -> bool:
+        """Let the window begin at `base`, if it begins before; whether it did."""
+        moved = base > self.base
+        self.base = max(base, self.base)
+        return moved
+
     def export(self) -> ReceiverState:
         used, days = self.usage.export(), self.age.days
         return ReceiverState(self.key, self.base, self.delta, used, days)
@@ -173,12 +183,13 @@ class BroadcastReceiver:
         broadcasts of the former domain are refused from then on.  If that domain comes back, `base`
         must be its present number, as `DomainKeys.hand_to` gives it: nothing older is remembered.
 
-        The generation held already, with the same key, is confirmed again and not reset.  An older
-        one goes: a sender makes a new generation only when the one before is in use everywhere,
+        The generation held already, with the same key, is confirmed again, and its window moves
+        forward with `base` for a device that has missed too many; it never moves back.  An older
+        generation goes: a sender makes a new one only when the one before is in use everywhere,
         whether this device has heard a broadcast under it or not.
         """
         if self._held and state.key == self._held[-1].key:
-            return True
+            return self._confirm(self._held[-1], state)
         if self._held and state.key.domain != self._held[-1].key.domain:
             return self._change_domain(state)
         if state.key.generation <= self.generation:
@@ -200,6 +211,10 @@ class BroadcastReceiver:
             if apdu is not None:
                 return self._admit(held, apdu, int.from_bytes(message[1:_HEAD], "big"))
         return OpenedRequest(Outcome.BAD_DIGEST)
+
+    def _confirm(self, held: _Generation, state: ReceiverState) -> bool:
+        self._dirty |= held.advance(state.base)
+        return True
 
     def _change_domain(self, state: ReceiverState) -> bool:
         self._held = [self._generation(state)]

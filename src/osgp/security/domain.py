@@ -6,11 +6,16 @@
                                          next one in use; the present one is forgotten
 
 Until the last device has confirmed, broadcasts go out under the present generation, which every
-device still accepts.  A device that cannot be reached may be left behind with `complete`; it gets
-the key when it is heard again.
+device still accepts; one that is new in the domain gets the present one first, and the next after
+it.  A device that cannot be reached may be left behind with `complete`; it gets the key when it is
+heard again.  One that has missed so many broadcasts that its window may be behind is told to go on
+at the present number.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -19,6 +24,10 @@ from osgp.security.aes import KEY_SIZE, Entropy, osgp_csprg
 from osgp.security.aes_client import VALIDITY_DAYS, AesClient, DomainWish
 from osgp.security.broadcast import DEFAULT_DELTA, BroadcastSender, DomainKey
 from osgp.security.guard import MAX_USES, WARN_SHARE
+
+LAST_SHARE: Final = 0.95
+GRACE_DAYS: Final = 30
+"""For devices that are not heard: until then the domain waits for them with the next generation."""
 
 
 class DomainState(msgspec.Struct, frozen=True, array_like=True):
@@ -117,20 +126,26 @@ class DomainKeys:
         self._state = msgspec.structs.replace(self._state, next_key=newer)
         self._dirty = True
 
-    def hand_to(self, client: AesClient, delta: int = DEFAULT_DELTA) -> None:
-        """Let a device's client want the newest generation, unless the device has it already.
+    def hand_to(self, client: AesClient, delta: int = DEFAULT_DELTA) -> bool:
+        """Let a device's client want what the device lacks; False if it lacks nothing.
 
-        A device that comes late gets the generation in use from its present number on.
+        To be called again once the device has confirmed: it may be two generations behind.
         """
-        newest = self._state.next_key or self._state.key
-        base = 0 if self.renewing else self._sender.number.last
-        if not client.holds(newest):
-            client.want_domain_key(DomainWish(newest, base, delta))
+        wish = self._lacked_by(client, delta)
+        if wish is not None:
+            client.want_domain_key(wish)
+        return wish is not None
 
-    def everybody_has_it(self, clients: list[AesClient]) -> bool:
+    def everybody_has_it(self, clients: Iterable[AesClient]) -> bool:
         """Have all these devices confirmed the next generation?"""
         newer = self._state.next_key
         return newer is not None and all(client.holds(newer) for client in clients)
+
+    @property
+    def overdue(self) -> bool:
+        """Does the generation in use near its end, so that who is silent has to be left behind?"""
+        used = self._sender.number.last >= self._limit * LAST_SHARE
+        return used or self._state.age_days >= self._validity + GRACE_DAYS
 
     def complete(self) -> None:
         """Use the next generation from now on; LocalProtocolError if there is none."""
@@ -139,3 +154,15 @@ class DomainKeys:
         self._state = DomainState(self._state.next_key)
         self._sender = BroadcastSender(self._state.key, 0, self._limit)
         self._dirty = True
+
+    def _lacked_by(self, client: AesClient, delta: int) -> DomainWish | None:
+        present, newer = self._state.key, self._state.next_key
+        wish, number = client.domain_wish, self._sender.number.last
+        if newer is not None and wish is not None and wish.key.is_same(newer):
+            return None if client.holds(newer) else wish
+        if not client.holds(present) or wish is None:
+            return DomainWish(present, number, delta)
+        if newer is not None:
+            return DomainWish(newer, 0, delta)
+        in_window = number - wish.base < wish.delta // 2
+        return None if in_window else DomainWish(present, number, delta)
