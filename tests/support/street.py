@@ -108,6 +108,7 @@ def meter(
     limits: Limits = DEFAULT_LIMITS,
     nvm: MemoryNvm | None = None,
     clock_error: float = 0.0,
+    clock_drift: float = 0.0,
 ) -> VirtualMeter:
     """Three blocks of hours and ten log entries, so that little is to be read."""
     set_up = SetUp(data_sets=(DataSet(interval=60, blocks=3),), log_entries=10)
@@ -121,6 +122,7 @@ def meter(
         factory_key=psk(number) if aes else None,
         security=limits,
         clock_error=clock_error,
+        clock_drift=clock_drift,
     )
     return VirtualMeter(profile, nvm or MemoryNvm(), random.Random(number), now)
 

@@ -38,6 +38,7 @@ class Check:
     def __init__(self, reader: DeviceReader, clock: Clock) -> None:
         self._reader, self._clock = reader, clock
         self.clock_error: float | None = None
+        self.clock_looked_at = self.clock_set = False
         self.problems: list[str] = []
         self.shown: Shown | None = None
 
@@ -75,6 +76,7 @@ class Check:
 
     def time(self, tolerance: float) -> Exchange[None]:
         """Sets the clock (BP10) if it is off by more than `tolerance` seconds."""
+        self.clock_looked_at = True
         try:
             yield from self._set_right(tolerance)
         except _REFUSALS as error:
@@ -90,6 +92,7 @@ class Check:
             return
         number = self._reader.next_call(int(self._clock.now))
         yield from call(self._reader.client, _setting(self._clock.now + way), number)
+        self.clock_set = True
 
     def _bytes(self, table: str, first: str, last: str) -> Exchange[bytes]:
         """The bytes from one field to another of the same table."""

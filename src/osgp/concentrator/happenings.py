@@ -30,7 +30,8 @@ class Commissioned(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """A newly commissioned device is set up: its clock was `clock_error` s off, None: unknown."""
+    """A newly commissioned device is set up, or another's clock was set, or cannot be: it was
+    `clock_error` s off, None: unknown."""
 
     at: float
     neuron_id: bytes

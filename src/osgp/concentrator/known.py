@@ -31,6 +31,7 @@ class KnownDevice:
         self.device, self.cursor = device, cursor
         self.failures = 0
         self.due: float | None = None
+        self.clock_at: float | None = None
         self.doubted = self.dropped = False
         self._client: FieldClient | None = None
         self._reader: DeviceReader | None = None

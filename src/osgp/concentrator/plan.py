@@ -38,7 +38,8 @@ class Plan(msgspec.Struct, frozen=True):
     one link of a chain.
     `key_uses`, `key_validity_days`: a short-term key is renewed at 80 % of the first, or after the
     second. `handshakes_a_day`: begun with one device.
-    `clock_tolerance`: a newly commissioned device's clock is set if it is off by more.
+    `clock_every`: a device's clock is looked at, and set if it is off by more than
+    `clock_tolerance`; so is that of a newly commissioned one.
     """
 
     domain: bytes = b"\x4f\x53\x47"
@@ -65,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
     key_uses: int = MAX_USES
     key_validity_days: int = VALIDITY_DAYS
     handshakes_a_day: int = 30
+    clock_every: float = 7 * 24 * 3600.0
     clock_tolerance: float = 60.0
 
     @property

@@ -57,15 +57,18 @@ class Rounds:
         secure = self._suites.speaks(known) is Speaks.AES
         visit = known.visit(client, self._work.clock)
         reading = yield from visit.gather()
-        if not (secure or known.life is Life.COMMISSIONED):
+        new, clock_due = known.life is Life.COMMISSIONED, self._is_clock_due(known)
+        if not (secure or new or clock_due):
             return Read(visit, reading)
         check = Check(visit.reader, self._work.clock)
-        if visit.identify:
+        if visit.identify and (secure or new):
             yield from check.security()
         if secure:
             yield from check.usage()
-        if known.life is Life.COMMISSIONED:
+        if new:
             yield from self._set_up(known, check, secure=secure)
+        if new or clock_due:
+            yield from check.time(self._work.plan.clock_tolerance)
         return Read(visit, visit.reading(), check)
 
     def _set_up(self, known: KnownDevice, check: Check, *, secure: bool) -> Exchange[None]:
@@ -74,7 +77,11 @@ class Rounds:
         if secure:
             yield from check.place(known.address)
         yield from check.lists()
-        yield from check.time(self._work.plan.clock_tolerance)
+
+    def _is_clock_due(self, known: KnownDevice) -> bool:
+        """Clocks are looked at every `Plan.clock_every`, and once after a restart."""
+        last, now = known.clock_at, self._work.clock.now
+        return last is None or now - last >= self._work.plan.clock_every
 
     # --- what follows ------------------------------------------------------------------------
 
@@ -110,9 +117,10 @@ class Rounds:
             return
         if check.shown is not None:
             self._suites.learn(known, check.shown)
-        if known.life is not Life.COMMISSIONED:
-            return
+        if check.clock_looked_at:
+            known.clock_at = now
         problems = tuple(check.problems)
         if problems:
             log.warning("set up otherwise", device=known.name, problems=problems)
-        self._work.tell(Checked(now, known.device.neuron_id, check.clock_error, problems))
+        if known.life is Life.COMMISSIONED or problems or check.clock_set:
+            self._work.tell(Checked(now, known.device.neuron_id, check.clock_error, problems))
