@@ -16,6 +16,7 @@ from osgp.spec.codes import DAY_INTERVAL
 from osgp.spec.declare import tables
 from osgp.spec.dimensions import MOST_DATA_SETS
 from osgp.spec.source_ids import PRESENT_VALUES, SUMMATIONS
+from osgp.spec.tables.configuration import DimensionLn
 from osgp.spec.tables.dimensions import ManufacturerDimensions
 from osgp.spec.tables.general import GeneralConfiguration
 from osgp.spec.tables.load_profile import (
@@ -25,11 +26,16 @@ from osgp.spec.tables.load_profile import (
     LoadProfileBlock,
 )
 from osgp.spec.tables.logs import ActualLog, DimensionLog
+from osgp.spec.tables.mbus import M_BUS_DEVICES
 from osgp.spec.tables.registers import ActualRegister, DimensionRegister
 from osgp.wire import Dims, Field, Layout, Record, Version, bind
 from osgp.wire.kinds import BitSet
 
 DAY_MINUTES: Final = 1440
+TWO_PORTS: Final = (4, 0)
+"""Firmware from which meters may have a second MEP port."""
+LN_SETTINGS: Final = (4, 2)
+"""Firmware from which ET97 says which ports require TLS."""
 FIRST_DATA_SET: Final = 64
 """Number of the table with data set 1."""
 ROLLOVER_DIGITS: Final = 9
@@ -83,7 +89,11 @@ class DataSet(msgspec.Struct, frozen=True):
 
 
 class SetUp(msgspec.Struct, frozen=True):
-    """Everything that sizes a meter's tables. `m_bus`: it has a port for M-Bus devices."""
+    """Everything that sizes a meter's tables.
+
+    `m_bus`: it has a port for M-Bus devices. `mep_ports`: MEP ports in use, 0 to 2; their clients
+    share tables with M-Bus devices, so that such a meter has those as well.
+    """
 
     firmware: Version = (4, 30, 0)
     tiers: int = 4
@@ -94,8 +104,13 @@ class SetUp(msgspec.Struct, frozen=True):
         source.number for source in PRESENT_VALUES[:_FIRST_PRESENT_VALUES]
     )
     m_bus: bool = False
+    mep_ports: int = 0
 
     def __post_init__(self) -> None:
+        if self.mep_ports and not self.m_bus:
+            raise UsageError("MEP clients share tables with M-Bus devices: m_bus must be true")
+        if self.mep_ports not in (range(3) if self.firmware >= TWO_PORTS else range(2)):
+            raise UsageError("a second MEP port needs firmware 4.0 or later, a third there is not")
         if not 1 <= len(self.data_sets) <= MOST_DATA_SETS:
             raise UsageError(f"a meter has 1 to {MOST_DATA_SETS} load profile data sets")
         if not 1 <= self.log_entries <= _MOST_ENTRIES:
@@ -144,13 +159,25 @@ def dimensions(set_up: SetUp) -> Dims:
         dims = dims.with_table("ET54", {"multiple_load_profile_data_sets": True})
     dims = dims.with_table("BT20", {"number_of_tiers": _MOST["number_of_tiers"]})
     for table, made in (
-        ("ET11", declared(ManufacturerDimensions, dims)),
+        ("ET11", declared(ManufacturerDimensions, dims, number_of_devices=_devices(set_up))),
         ("BT21", _registers(set_up, dims)),
         ("BT61", _load_profile(set_up, dims)),
         ("BT71", declared(ActualLog, dims, number_of_history_entries=set_up.log_entries)),
+        *_ln(set_up, dims),
     ):
         dims = dims.with_table(table, made)
     return dims
+
+
+def _ln(set_up: SetUp, dims: Dims) -> list[tuple[str, Record]]:
+    """ET90, which sizes ET97: meters with MEP ports and firmware that has it."""
+    there = set_up.mep_ports and set_up.firmware >= LN_SETTINGS
+    return [("ET90", declared(DimensionLn, dims))] if there else []
+
+
+def _devices(set_up: SetUp) -> int:
+    """M-Bus devices and MEP clients: ET11.0, 5 before 4.0."""
+    return M_BUS_DEVICES + (2 if set_up.firmware >= TWO_PORTS else 1)
 
 
 def maxima(set_up: SetUp) -> tuple[DimensionRegister, DimensionLoadProfile, DimensionLog]:

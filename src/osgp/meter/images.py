@@ -255,7 +255,16 @@ def _et04(parts: Parts, now: float) -> Record:
         fcm_message_count=security.handshakes,
         idt_version=(_interface_version(parts.profile.set_up) + parts.firmware.state.switches)
         % 256,
+        **_mep_numbers(parts),
     )
+
+
+def _mep_numbers(parts: Parts) -> dict[str, Any]:
+    """Two numbers from 4.0 on, one before."""
+    if parts.mep is None:
+        return {}
+    numbers = parts.mep.sequences()
+    return {"mep_sequence_numbers": numbers, "mep_sequence_number": numbers[0]}
 
 
 @lru_cache(maxsize=64)
@@ -300,7 +309,7 @@ def _et54(parts: Parts, now: float) -> Record:
         multiple_load_profile_data_sets=parts.profile.set_up.several,
         energy_unit_change=False,
         lcd_5_digit_id_codes=False,
-        multiple_mep_clients=False,
+        multiple_mep_clients=parts.profile.set_up.mep_ports > 1,
         unicast_key_usage_count=security.unicast_uses,
         broadcast_key_usage_count=security.broadcast_uses,
         supported_security_modes=security.modes,

@@ -2,9 +2,11 @@
 
 Billing reads follow ET13 (local time), status reads its interval; requests wait in ET15's queue
 until they are carried out. Every scheduled read goes to ET16: this meter has no ET45, which is the
-'compatibility' that the MEP guide describes. What no source says is `Source.PROJECT`: a device is
-asked hourly until ET13 says otherwise, a request takes `TAKES` seconds, what a device does with
-what is written to it stays unknown, and a device that was removed stays away.
+'compatibility' that the MEP guide describes. MEP clients (`osgp.meter.mep`) share schedule, queue
+and reads with the devices, in slots of their own. What no source says is `Source.PROJECT`: a device
+is asked hourly until ET13 says otherwise, a request takes `TAKES` seconds, a device does nothing
+with what is written to it unless it has a valve, control states (ET58) are looked at in billing and
+status reads, and a device that was removed stays away.
 
 Times are true time (unix s) or readings of the meter's clock; cells are put, not committed.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,93 +23,59 @@ import msgspec
 from osgp.errors import DecodeError, InvalidParameter, ProcedureConflict, ProcedureError
 from osgp.meter.clockwork import ClockState, Clockwork, ltime, moment
 from osgp.meter.dims import declared
-from osgp.meter.mbus_units import MBusUnit, telegram
+from osgp.meter.mbus_schedule import next_billing
+from osgp.meter.mbus_settings import DeviceSettings
+from osgp.meter.mbus_state import (
+    ALARM,
+    BILLING,
+    BY_INDEX,
+    CLIENT_KINDS,
+    CLIENT_TAKES,
+    CLIENT_UP,
+    COLLECTED,
+    COMMISSIONED,
+    DOWN,
+    EVERYBODY,
+    FAILED,
+    HEADER,
+    INSTALLED,
+    M_BUS_TYPE,
+    MULTICAST,
+    NEW_ALARM,
+    ON_DEMAND,
+    QUEUE_FULL,
+    REMOVED,
+    SCHEDULED,
+    SILENT,
+    SINGLE,
+    STATUS,
+    STATUS_EVENT,
+    SUCCESS,
+    UP,
+    WRITE,
+    BusState,
+    Entry,
+    Request,
+)
+from osgp.meter.mbus_units import MBusUnit, control_value, switched, telegram
 from osgp.meter.nvm import Nvm
 from osgp.spec.events import MANUFACTURER_EVENTS
-from osgp.spec.tables.mbus import BillingRead, DeviceConfiguration, DeviceConfiguration2
+from osgp.spec.tables.mbus import (
+    M_BUS_DEVICES,
+    BillingRead,
+)
 from osgp.wire import Dims, bind
 
 CELL: Final = "mbus"
-CONFIGURED: Final = {"ET13": DeviceConfiguration, "ET34": DeviceConfiguration2}
-"""Tables that are written; each has a cell of its own."""
-
-HOUR, DAY = 3600, 86_400
 TAKES: Final = 2
 """Seconds until a request has been carried out."""
-
-INSTALLED, ALARM = 16, 17
-"""Manufacturer alarms: device installed or removed, M-Bus alarm."""
-
-STATUS_EVENT: Final = 96
-COMMISSIONED, REMOVED = 0, 4
-"""Event of a device that came or went, and its values."""
 
 LOGGED: Final = frozenset({STATUS_EVENT, MANUFACTURER_EVENTS + ALARM})
 """Events that an M-Bus port adds (BT72)."""
 
-COLLECTED, NEW_ALARM, FAILED = 0, 2, 4
-"""Bits of an entry's alarms (ET14); the M-Bus event's values are the same numbers."""
-
-UP, DOWN = 1, 2
-RESET, BILLING, STATUS, WRITE, SYNCHRONISE, MULTICAST, BY_INDEX = 1, 2, 3, 4, 5, 6, 10
-SINGLE: Final = frozenset({RESET, BILLING, STATUS, WRITE, SYNCHRONISE})
-"""Request types (`osgp.spec.codes.REQUEST_TYPES`)."""
-
-PENDING, SUCCESS, SILENT = 0, 1, 2
-EVERYBODY: Final = 0xFFFF
-QUEUE_FULL: Final = 7
-HEADER: Final = 8
-"""Bytes of ET16's entry before the telegram."""
-
-HOURLY, DAILY, WEEKLY, MONTHLY = 0, 1, 2, 3
-SUNDAY: Final = 32
-_FARTHEST: Final = 32
-"""Days in which a monthly read comes by."""
-
 T = TypeVar("T")
 Report = Callable[[float, int, int, int], None]
 """Gets true time, an alarm, an event, its argument."""
-
-
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """State of one device, as ET14 has it; handle 0: nothing there. Times are local, s.
-
-    `billed` and `asked`: readings of the clock at the last billing and status read that was due.
-    """
-
-    handle: int = 0
-    state: int = 0
-    length: int = 0
-    attempts: int = 0
-    answers: int = 0
-    alarms: int = 0
-    device_alarms: int = 0
-    access: int = 0
-    billed: int = 0
-    asked: int = 0
-    status_read: int | None = None
-    last_attempt: int | None = None
-
-
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of ET15. `due`: true time at which it is carried out."""
-
-    number: int = 0
-    device: int = 0
-    kind: int = 0
-    result: int = PENDING
-    data: bytes = b""
-    due: float = math.inf
-
-
-class BusState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything but configuration and billing reads. `write`, `read`: pointers into the queue."""
-
-    entries: tuple[Entry, ...]
-    requests: tuple[Request, ...]
-    write: int = 0
-    read: int = 0
-    multicast: bytes = b""
 
 
 class MBus:
@@ -122,7 +91,8 @@ class MBus:
         now: float,
     ) -> None:
         self._units, self._nvm, self._clock, self._dims = units, nvm, clock, dims
-        self._report = report
+        self._report, self.settings = report, DeviceSettings(nvm, dims)
+        self.on_change: Callable[[], None] = lambda: None
         self._scheduled: tuple[ClockState, float] | None = None
         stored = nvm.get(CELL)
         if stored is None:
@@ -165,9 +135,15 @@ class MBus:
         size = len(self.state.requests)
         if kind not in SINGLE | {MULTICAST, BY_INDEX}:
             raise InvalidParameter(f"no request of type {kind}")
-        request = Request(number, device, kind, PENDING, data, math.floor(now) + TAKES)
-        if not self._addressed(request):
+        request = Request(number, device, kind, data=data)
+        slots = self._addressed(request)
+        if not slots:
             raise ProcedureConflict("no such device")
+        of_client = slots[0] >= M_BUS_DEVICES
+        if of_client and kind not in CLIENT_KINDS:
+            raise InvalidParameter(f"no request of type {kind} for a MEP client")
+        takes = CLIENT_TAKES if of_client else TAKES
+        request = msgspec.structs.replace(request, due=math.floor(now) + takes)
         index = self.state.write
         if self.state.requests[index].due < math.inf:
             raise ProcedureError("the queue is full", result=QUEUE_FULL)
@@ -178,14 +154,16 @@ class MBus:
         self._keep()
         return index
 
-    def remove(self, handle: int, now: float) -> None:
-        """Forget a device, or all (EP17). Raises ProcedureConflict for a handle unknown here."""
+    def remove(self, handle: int, now: float) -> list[int]:
+        """Forget a device, or all (EP17); their slots. ProcedureConflict for an unknown handle."""
         slots = self._slots(handle)
         for slot in slots:
             self._set(entries=_replaced(self.state.entries, slot, Entry()))
             self._nvm.put(f"{CELL}/{slot}", b"")
             self._report(now, INSTALLED, STATUS_EVENT, slot << 13 | REMOVED)
+        self._drop_requests()
         self._keep()
+        return slots
 
     def clear(self, handle: int, alarms: int, device_alarms: int) -> None:
         """Clear latched alarms (EP18), masks of bits. Raises ProcedureConflict."""
@@ -199,26 +177,66 @@ class MBus:
         self._keep()
 
     def configure(self, table: str, offset: int, data: bytes) -> None:
-        """Write into ET13 or ET34. Raises DecodeError for bytes that say nothing."""
-        image = self.configuration_image(table)
-        changed = image[:offset] + data + image[offset + len(data) :]
-        CONFIGURED[table].bind(self._dims).decode(changed)
-        self._nvm.put(f"{CELL}/{table}", changed)
+        """Write into a configured table. Raises DecodeError for bytes that say nothing."""
+        self.settings.write(table, offset, data)
+        self._keep()
+
+    # --- MEP clients, which have the slots from `M_BUS_DEVICES` on ------------------------------
+
+    def register(self, slot: int, handle: int, now: float) -> None:
+        """A client is there: it gets its entry."""
+        reading = int(self._clock.reading(now))
+        entry = Entry(handle=handle, state=CLIENT_UP, billed=reading, asked=reading)
+        self._set(entries=_replaced(self.state.entries, slot, entry))
+        self._report(now, INSTALLED, STATUS_EVENT, slot << 13 | COMMISSIONED)
+        self._keep()
+
+    def alert(self, slot: int, *, add: int = 0, clear: int = 0) -> None:
+        """Change a client's alert flags."""
+        before = self.state.entries[slot].alerts
+        if before != (after := (before | add) & ~clear):
+            self._change(slot, alerts=after)
+            self._keep()
+
+    def alerts(self, slot: int) -> int:
+        """A client's alert flags, as ET13 has them."""
+        entry = self.state.entries[slot]
+        asked = any(self.state.requests[n].device == entry.handle for n in self.waiting())
+        return entry.alerts | (ON_DEMAND if entry.handle and asked else 0)
+
+    def waiting(self) -> list[int]:
+        """Indexes of requests that are pending, the oldest first."""
+        size = len(self.state.requests)
+        order = [(self.state.write + step) % size for step in range(size)]
+        return [index for index in order if self.state.requests[index].due < math.inf]
+
+    def deliver(self, slot: int, data: bytes, now: float) -> None:
+        """What a client posts, as its newest read (ET16)."""
+        local = int(self._clock.local(self._clock.reading(now)))
+        entry = self.state.entries[slot]
+        self._change(slot, answers=entry.answers + 1)
+        self._store(slot, now, local, data)
+        self._keep()
+
+    def complain(self, slot: int, alarms: int, now: float) -> None:
+        """Alarms that a client posts."""
+        self._change(slot, device_alarms=self.state.entries[slot].device_alarms | alarms)
+        if alarms:
+            self._latch(slot, NEW_ALARM, now)
+        self._keep()
+
+    def complete(self, slot: int, number: int) -> None:
+        """A client has done the oldest request to clients. Raises ProcedureConflict for others."""
+        handle = self.state.entries[slot].handle
+        handles = {entry.handle for entry in self.state.entries[M_BUS_DEVICES:]}
+        pending = [n for n in self.waiting() if self.state.requests[n].device in handles]
+        oldest = self.state.requests[pending[0]] if pending else Request()
+        if not pending or (oldest.device, oldest.number) != (handle, number):
+            raise ProcedureConflict("not the oldest request in ET15")
+        self._finish(pending[0], SUCCESS)
         self._keep()
 
     # --- what the tables show ----------------------------------------------------------------
-
-    def configuration_image(self, table: str) -> bytes:
-        """ET13 or ET34 as it was written, keys and all."""
-        stored = self._nvm.get(f"{CELL}/{table}")
-        if stored is not None:
-            return stored
-        declaration = CONFIGURED[table]
-        return declaration.bind(self._dims).encode(declared(declaration, self._dims))
-
-    def configuration(self, table: str) -> Any:
-        """ET13 or ET34 as a record."""
-        return CONFIGURED[table].bind(self._dims).decode(self.configuration_image(table))
 
     def billing_read(self, slot: int) -> bytes:
         """The newest billing read of a device; nothing where there is none."""
@@ -236,6 +254,9 @@ class MBus:
         if kind == BILLING:
             asked["last_attempt"] = local
         self._change(slot, **asked)
+        if slot >= M_BUS_DEVICES:
+            self.alert(slot, add=SCHEDULED)
+            return True
         if slot >= len(self._units) or not self._units[slot].answers(now):
             self._change(slot, state=DOWN)
             self._latch(slot, FAILED, now)
@@ -249,16 +270,20 @@ class MBus:
 
     def _take_billing(self, slot: int, now: float, local: int) -> None:
         unit, entry = self._units[slot], self.state.entries[slot]
-        body = telegram(unit, now, moment(local), entry.access)
+        body = telegram(unit, now, moment(local), entry.access, entry.switched)
+        self._store(slot, now, local, bytes((len(body) + 1,)) + body)
+
+    def _store(self, slot: int, now: float, local: int, data: bytes) -> None:
+        """What a device gave, as its newest read (ET16)."""
         read = bind(BillingRead, self._dims).encode(
             declared(
                 BillingRead,
                 self._dims,
                 timestamp=ltime(local),
-                data=_padded(bytes((len(body) + 1,)) + body, self._dims),
+                data=data.ljust(self._dims["ET11"].data_entry_size - HEADER + 1, b"\0"),
             )
         )
-        length = HEADER + len(body) + 1
+        length = HEADER + len(data)
         self._nvm.put(f"{CELL}/{slot}", read[:length])
         self._change(slot, length=length)
         self._latch(slot, COLLECTED, now)
@@ -269,6 +294,18 @@ class MBus:
         self._change(slot, status_read=local, device_alarms=entry.device_alarms | status)
         if new:
             self._latch(slot, NEW_ALARM, now)
+        self._take_control(slot, now, moment(local))
+
+    def _take_control(self, slot: int, now: float, local: datetime) -> None:
+        """ET58: the value of ET34's control data type, where the device gives one."""
+        wanted = self.settings.record("ET34").devices[slot].control_mdt
+        types = self.settings.record("ET57").entries if wanted else ()
+        headers = [one.drh for one in types if (one.entry_type, one.mdt) == (M_BUS_TYPE, wanted)]
+        entry = self.state.entries[slot]
+        value = control_value(self._units[slot], now, local, entry.switched, headers)
+        if value is not None and value != entry.control:
+            self._change(slot, control=value)
+            self.on_change()
 
     def _latch(self, slot: int, alarm: int, now: float) -> None:
         """A new alarm bit sets the meter's alarm, and is logged."""
@@ -280,22 +317,40 @@ class MBus:
     # --- requests ----------------------------------------------------------------------------
 
     def _carry_out(self, index: int, request: Request, now: float) -> None:
-        slots = self._addressed(request)
+        slots = [slot for slot in self._addressed(request) if slot < M_BUS_DEVICES]
         answered = [self._read(slot, now, request.kind, powered=True) for slot in slots]
-        result = SUCCESS if answered and all(answered) else SILENT
+        for slot in slots:
+            self._switch(slot, request)
+        self._finish(index, SUCCESS if answered and all(answered) else SILENT)
+
+    def _switch(self, slot: int, request: Request) -> None:
+        """A valve does what is written to it."""
+        wanted = switched(request.data) if request.kind in (WRITE, BY_INDEX, MULTICAST) else None
+        if wanted is not None and slot < len(self._units) and self._units[slot].valve:
+            self._change(slot, switched=wanted)
+
+    def _finish(self, index: int, result: int) -> None:
+        request = self.state.requests[index]
         done = msgspec.structs.replace(request, result=result, due=math.inf)
-        size = len(self.state.requests)
-        requests = _replaced(self.state.requests, index, done)
-        self._set(requests=requests, read=(index + 1) % size)
+        self._set(requests=_replaced(self.state.requests, index, done))
+        waiting = self.waiting()
+        self._set(read=waiting[0] if waiting else self.state.write)
+
+    def _drop_requests(self) -> None:
+        """Those of devices that are gone end without a response."""
+        for index in self.waiting():
+            if not self._addressed(self.state.requests[index]):
+                self._finish(index, SILENT)
 
     def _addressed(self, request: Request) -> list[int]:
         """Slots that a request concerns."""
         there = [slot for slot, entry in enumerate(self.state.entries) if entry.handle]
+        if request.kind not in (BY_INDEX, MULTICAST):
+            return [slot for slot in there if self.state.entries[slot].handle == request.device]
+        there = [slot for slot in there if slot < M_BUS_DEVICES]
         if request.kind == BY_INDEX:
             return [slot for slot in there if request.device >> slot & 1][:1]
-        if request.kind != MULTICAST:
-            return [slot for slot in there if self.state.entries[slot].handle == request.device]
-        masks = [one.group_mask for one in self.configuration("ET34").devices]
+        masks = [one.group_mask for one in self.settings.record("ET34").devices]
         everybody = request.device == EVERYBODY
         return [slot for slot in there if everybody or masks[slot] & request.device]
 
@@ -324,24 +379,16 @@ class MBus:
         """Readings at which a device's billing and status reads are due."""
         if not entry.handle:
             return math.inf, math.inf
-        config = self.configuration("ET13").devices[slot]
-        minutes = config.status_read_frequency
+        config = self.settings.record("ET13").devices[slot]
+        minutes = config.status_read_frequency if slot < M_BUS_DEVICES else 0
         status = entry.asked + 60 * minutes if minutes else math.inf
-        return self._next_billing(config, entry.billed), status
-
-    def _next_billing(self, config: Any, after: int) -> float:
-        """The first reading after `after` at which local time is what ET13 asks for."""
-        local = int(self._clock.local(after))
-        wanted = _next_local(config, local)
-        if wanted is None:
-            return math.inf
-        reading = after + wanted - local
-        return max(reading - (self._clock.local(reading) - wanted), after + 1)
+        return next_billing(self._clock, config, entry.billed), status
 
     # --- state -------------------------------------------------------------------------------
 
     def _install(self, now: float) -> None:
         """Every device is found and read for the first time."""
+        self.settings.watch_valves([slot for slot, unit in enumerate(self._units) if unit.valve])
         size = self._dims["ET11"].on_demand_request_queue_size
         reading = int(self._clock.reading(now))
         entries = [
@@ -369,34 +416,6 @@ class MBus:
 
 def _replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
     return (*items[:index], item, *items[index + 1 :])
-
-
-def _padded(data: bytes, dims: Dims) -> bytes:
-    return data.ljust(dims["ET11"].data_entry_size - HEADER + 1, b"\0")
-
-
-def _next_local(config: Any, local: int) -> int | None:
-    """The next local time (s) of a schedule; None where it is off."""
-    minute = 60 * config.billing_read_minute
-    if config.billing_read_frequency == HOURLY:
-        due: int = local // HOUR * HOUR + minute
-        return due if due > local else due + HOUR
-    of_day = HOUR * config.billing_read_hour + minute
-    for ahead in range(_FARTHEST):
-        midnight = local // DAY * DAY + ahead * DAY
-        if midnight + of_day > local and _is_day(config, midnight):
-            return int(midnight + of_day)
-    return None
-
-
-def _is_day(config: Any, midnight: int) -> bool:
-    frequency, wanted = config.billing_read_frequency, config.billing_read_day
-    day = moment(midnight)
-    if frequency == WEEKLY:
-        return bool(wanted == SUNDAY + day.isoweekday() % 7)
-    if frequency == MONTHLY:
-        return bool(day.day == max(wanted, 1))
-    return bool(frequency == DAILY)
 
 
 __all__ = ["BusState", "Entry", "MBus", "Request"]

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from osgp.meter.clockwork import ltime
 from osgp.meter.dims import declared, filled
-from osgp.meter.mbus import MULTICAST, Entry, MBus
+from osgp.meter.mbus import MBus
+from osgp.meter.mbus_state import MULTICAST, Entry
 from osgp.meter.parts import Parts
 from osgp.spec.declare import EXTENDED
 from osgp.spec.tables.mbus import (
+    M_BUS_DEVICES,
     BillingRead,
-    DataTypes,
     DeviceData,
     DeviceStatus,
     DeviceStatusExtension,
@@ -45,25 +46,32 @@ def _bus(parts: Parts) -> MBus:
 
 
 def _et13(parts: Parts, now: float) -> Record:
-    """Keys keep their first bytes to themselves."""
-    table = _bus(parts).configuration("ET13")
-    layout = bind(MBusDeviceConfig, NO_DIMS)
-    span = layout.span("security_key")
-    masked = [
-        one.with_(
-            details=one.details[: span.offset] + bytes(HIDDEN) + one.details[span.offset + HIDDEN :]
-        )
-        for one in table.devices
+    """Keys keep their first bytes to themselves; alert flags are the meter's."""
+    bus = _bus(parts)
+    table = bus.settings.record("ET13")
+    start = bind(MBusDeviceConfig, NO_DIMS).span("security_key").offset
+    shown = [
+        _patched(one, start, bytes(HIDDEN))
+        if slot < M_BUS_DEVICES
+        else _patched(one, 0, bytes((bus.alerts(slot),)))
+        for slot, one in enumerate(table.devices)
     ]
-    made: Record = table.with_(devices=tuple(masked))
+    made: Record = table.with_(devices=tuple(shown))
     return made
+
+
+def _patched(entry: Any, start: int, patch: bytes) -> Any:
+    """An entry of ET13 with `patch` at byte `start` of its details."""
+    details = entry.details
+    return entry.with_(details=details[:start] + patch + details[start + len(patch) :])
 
 
 def _et14(parts: Parts, now: float) -> Record:
     blank: Any = declared(DeviceStatus, parts.dims)
     entries = _bus(parts).state.entries
+    rates = [one.baud_rate for one in _bus(parts).settings.record("ET13").devices]
     shown = [
-        _entry(zero, slot, entry)
+        _entry(zero, slot, entry, rates[slot])
         for slot, (zero, entry) in enumerate(zip(blank.devices, entries, strict=True))
     ]
     occupied = sum(1 << slot for slot, entry in enumerate(entries) if entry.handle)
@@ -71,7 +79,7 @@ def _et14(parts: Parts, now: float) -> Record:
     return made
 
 
-def _entry(zero: Any, slot: int, entry: Entry) -> Any:
+def _entry(zero: Any, slot: int, entry: Entry, line_rate: int) -> Any:
     if not entry.handle:
         return zero
     times = {
@@ -82,11 +90,11 @@ def _entry(zero: Any, slot: int, entry: Entry) -> Any:
         zero,
         device_handle=entry.handle,
         device_status=entry.state,
-        baud_rate=LINE_RATE,
+        baud_rate=LINE_RATE if slot < M_BUS_DEVICES else line_rate,
         billing_read_length=entry.length,
         read_attempts=entry.attempts,
         read_answers=entry.answers,
-        m_bus_primary_address=slot + 1,
+        m_bus_primary_address=slot + 1 if slot < M_BUS_DEVICES else 0,
         device_alarms=entry.device_alarms,
         **{name: bool(entry.alarms >> bit & 1) for bit, name in enumerate(ALARMS)},
         **{name: ltime(time) for name, time in times.items() if time is not None},
@@ -138,16 +146,20 @@ def _et16(parts: Parts, now: float) -> Record:
 
 
 def _et34(parts: Parts, now: float) -> Record:
-    made: Record = _bus(parts).configuration("ET34")
+    made: Record = _bus(parts).settings.record("ET34")
     return made
 
 
 def _et57(parts: Parts, now: float) -> Record:
-    return declared(DataTypes, parts.dims)
+    made: Record = _bus(parts).settings.record("ET57")
+    return made
 
 
 def _et58(parts: Parts, now: float) -> Record:
-    return declared(DeviceStatusExtension, parts.dims)
+    blank: Any = declared(DeviceStatusExtension, parts.dims)
+    entries = zip(blank.devices, _bus(parts).state.entries, strict=True)
+    shown = tuple(zero.with_(control_status=entry.control) for zero, entry in entries)
+    return DeviceStatusExtension.make(devices=shown)
 
 
 M_BUS_PRODUCERS: Final = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,6 +28,11 @@ MEDIA: Final = {"gas": 3, "heat": 4, "hot water": 6, "water": 7}
 
 POWER_LOW: Final = 0x04
 """Bit of the status byte."""
+
+CLOSED, OPEN = 0, 1
+VALVE: Final = bytes.fromhex("01fd1a")
+"""DIF, VIF and VIFE of a byte of digital outputs (EN 13757-3). That they are a valve, and that the
+same record written to the device switches it, is `Source.PROJECT`."""
 
 _SWINGS: Final = {
     "heat": ((YEAR, 0.80), (DAY, 0.15)),
@@ -48,7 +53,7 @@ class MBusUnit(msgspec.Struct, frozen=True):
     """One device. `yearly`: m³ a year, kWh of heat; `before`: what it had counted in 2020.
 
     `serial` has 8 digits, `manufacturer` 3 letters. From `power_low_from` on (unix s) its battery
-    is weak, from `silent_from` on it does not answer.
+    is weak, from `silent_from` on it does not answer. `valve`: it has one that can be switched.
     """
 
     medium: str = "water"
@@ -58,6 +63,7 @@ class MBusUnit(msgspec.Struct, frozen=True):
     before: float = 0.0
     power_low_from: float | None = None
     silent_from: float | None = None
+    valve: bool = False
 
     def __post_init__(self) -> None:
         if self.medium not in MEDIA:
@@ -97,13 +103,37 @@ class MBusUnit(msgspec.Struct, frozen=True):
         return math.tau * ((now - EPOCH) / period - shift)
 
 
-def telegram(unit: MBusUnit, now: float, local: datetime, access: int) -> bytes:
+def telegram(
+    unit: MBusUnit, now: float, local: datetime, access: int, switched: int = OPEN
+) -> bytes:
     """Header and records of the answer number `access`, from the serial number on.
 
-    `local`: what the device's clock shows.
+    `local`: what the device's clock shows; `switched`: what its valve was told, if it has one.
     """
-    records = b"".join(_RECORDS[unit.medium](unit, now, local))
+    records = b"".join(_records(unit, now, local, switched))
     return _header(unit, now, access) + records
+
+
+def control_value(
+    unit: MBusUnit, now: float, local: datetime, switched: int, headers: Sequence[bytes]
+) -> int | None:
+    """The first byte of the record that has one of the headers (ET57); None where there is none."""
+    for record in _records(unit, now, local, switched):
+        for header in (padded.rstrip(b"\0") for padded in headers):
+            if header and record.startswith(header) and len(record) > len(header):
+                return record[len(header)]
+    return None
+
+
+def switched(data: bytes) -> int | None:
+    """What user data tell a valve: OPEN, CLOSED; None where they are about something else."""
+    wanted = data[len(VALVE) :] if data.startswith(VALVE) else b""
+    return wanted[0] if wanted in (bytes((OPEN,)), bytes((CLOSED,))) else None
+
+
+def _records(unit: MBusUnit, now: float, local: datetime, switched: int) -> list[bytes]:
+    valve = [VALVE + bytes((switched,))] if unit.valve else []
+    return _RECORDS[unit.medium](unit, now, local) + valve
 
 
 def _header(unit: MBusUnit, now: float, access: int) -> bytes:
@@ -185,4 +215,4 @@ def _day(moment: datetime) -> bytes:
     return bytes((moment.day | (year & 7) << 5, moment.month | (year >> 3) << 4))
 
 
-__all__ = ["MEDIA", "POWER_LOW", "MBusUnit", "telegram"]
+__all__ = ["MEDIA", "POWER_LOW", "MBusUnit", "control_value", "switched", "telegram"]

@@ -22,7 +22,17 @@ from osgp.meter.firmware import Firmware, StartCheck
 from osgp.meter.identity import MeterProfile
 from osgp.meter.log import EventLog
 from osgp.meter.mbus import MBus
-from osgp.meter.measuring import Disturbance, GridConditions, Happening, Household, MeasuringEngine
+from osgp.meter.measuring import (
+    PRESENT_SOURCES,
+    SOURCES,
+    Disturbance,
+    GridConditions,
+    Happening,
+    Household,
+    MeasuringEngine,
+    present_value,
+)
+from osgp.meter.mep import MepClients
 from osgp.meter.metering import Metering
 from osgp.meter.nvm import Nvm
 from osgp.meter.profile import Common, Recorder
@@ -156,6 +166,7 @@ class Parts:
         }
         self._closers = [partial(self._close_interval, n) for n in range(len(self.recorders))]
         self.m_bus = self._connected(now) if profile.set_up.m_bus else None
+        self.mep = None if self.m_bus is None else self._clients(self.m_bus)
 
     @property
     def commissioned(self) -> bool:
@@ -220,6 +231,18 @@ class Parts:
             self.profile.m_bus, self.nvm, self.clock, self.dims, self._device_event, math.floor(now)
         )
 
+    def _clients(self, bus: MBus) -> MepClients | None:
+        ports = self.profile.set_up.mep_ports
+        return MepClients(ports, bus, self.nvm, self.dims, self._source_value) if ports else None
+
+    def _source_value(self, source: int, now: float) -> int | None:
+        """What a source has now, in its stored unit; None where this meter does not measure it."""
+        if source in SOURCES:
+            return self.metering.registers(now).values([source])[0]
+        if source in PRESENT_SOURCES:
+            return present_value(self.metering.present(now), source)
+        return None
+
     def _attend_m_bus(self) -> None:
         assert self.m_bus is not None
         self.m_bus.run(self.m_bus.next_due(), powered=self.condition.powered)
@@ -252,6 +275,8 @@ class Parts:
     def _power_up(self, edge: Disturbance) -> None:
         self.restarts += 1
         self.firmware.due = max(self.firmware.due, edge.time)
+        if self.mep is not None:
+            self.mep.restarted()
         self._change(powered=True, power_failed=True)
         self.log.append(self.clock.reading(edge.time), events.POWER_UP, POWER_FAILURE_CAUSE)
 

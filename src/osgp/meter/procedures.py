@@ -206,11 +206,14 @@ def _bus(parts: Parts) -> MBus:
 def _remove_device(parts: Parts, call: Call) -> None:
     """The address that a removed device gets tells nothing here: it stays away."""
     parameters: RemoveMepDevice = call.parameters
-    if call.key == "MBK":
+    own = None if parts.mep is None else parts.mep.calling_handle
+    if call.key == "MBK" and parameters.device_handle != own:
         raise NoAuthorization("this key removes its own MEP client only")
     if parameters.action not in (0, 1):
         raise InvalidParameter(f"no action {parameters.action}")
-    _bus(parts).remove(parameters.device_handle, call.now)
+    slots = _bus(parts).remove(parameters.device_handle, call.now)
+    if parts.mep is not None:
+        parts.mep.removed(slots)
 
 
 def _clear_device_alarms(parts: Parts, call: Call) -> None:
@@ -228,6 +231,11 @@ def _post_request(parts: Parts, call: Call) -> Record:
         parameters.request_type,
     )
     return PostedRequest(_bus(parts).post(number, device, kind, data, call.now))
+
+
+def _post_mep_data(parts: Parts, call: Call) -> None:
+    assert parts.mep is not None
+    parts.mep.post(call.parameters, call.now)
 
 
 HANDLERS: Final[dict[int, Handler]] = {
@@ -249,7 +257,10 @@ M_BUS_HANDLERS: Final[dict[int, Handler]] = {
 }
 """Those that a meter with an M-Bus port has besides."""
 
-_ALL: Final = HANDLERS | M_BUS_HANDLERS
+MEP_HANDLERS: Final[dict[int, Handler]] = {EXTENDED + 39: _post_mep_data}
+"""Those that a meter with MEP ports has besides."""
+
+_ALL: Final = HANDLERS | M_BUS_HANDLERS | MEP_HANDLERS
 
 
 # --- dispatch --------------------------------------------------------------------------------
@@ -292,13 +303,18 @@ class Procedures:
 
     def _run(self, request: ProcedureInitiate, key: str, now: float) -> bytes:
         handler = _ALL.get(request.procedure)
-        if handler is None or (request.procedure in M_BUS_HANDLERS and self._parts.m_bus is None):
+        if handler is None or request.procedure in self._absent():
             raise UnrecognizedProcedure
         declaration = procedures[request.procedure]
         self._check(declaration.info, key)
         parameters = self._parameters(declaration, request.parameters, now)
         answer = handler(self._parts, Call(parameters, USERS.get(key, NOBODY), now, key))
         return b"" if answer is None else bind(type(answer), NO_DIMS).encode(answer)
+
+    def _absent(self) -> set[int]:
+        """Procedures for which this meter lacks the port."""
+        absent = set(M_BUS_HANDLERS) if self._parts.m_bus is None else set()
+        return absent | (set(MEP_HANDLERS) if self._parts.mep is None else set())
 
     def _check(self, procedure: ProcedureInfo, key: str) -> None:
         """The hardware lock refuses the write of BT07 (MEP guide), a key's rights the procedure."""

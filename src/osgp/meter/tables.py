@@ -22,10 +22,11 @@ from osgp.errors import (
 from osgp.meter.constants import CONSTANT
 from osgp.meter.dims import FIRST_DATA_SET, SetUp, dimensions
 from osgp.meter.images import PRODUCERS
-from osgp.meter.mbus import CONFIGURED
 from osgp.meter.mbus_images import M_BUS_PRODUCERS
+from osgp.meter.mbus_settings import CONFIGURED
+from osgp.meter.mep_images import MEP_IMAGES, mep_tables, mep_written
 from osgp.meter.parts import Parts
-from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS, Procedures
+from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS, MEP_HANDLERS, Procedures
 from osgp.spec.declare import EXTENDED, Table, table_name, tables
 from osgp.spec.tables.configuration import MeterConfiguration
 from osgp.spec.tables.general import (
@@ -108,6 +109,8 @@ class MeterTables:
         if self._set_up.m_bus:
             for number, name in M_BUS_WRITTEN.items():
                 self._writers[number] = partial(self._configure_m_bus, name)
+        for number in mep_written(self._set_up):
+            self._writers[number] = partial(self._write_mep, number)
 
     def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
         """`count` bytes from `offset`; None for everything after it. Raises ServiceError.
@@ -149,6 +152,8 @@ class MeterTables:
             return constant
         if table == ProcedureResponse.info.number:
             return self.procedures.response
+        if table in mep_tables(self._set_up):
+            return MEP_IMAGES[table](self._parts)
         if table in data_set_tables(self._set_up):
             return self._parts.recorders[table - FIRST_DATA_SET]
         return _encoded(table, ALL_PRODUCERS[table](self._parts, now), self._parts.dims)
@@ -216,10 +221,23 @@ class MeterTables:
     ) -> None:
         bus = self._parts.m_bus
         assert bus is not None
-        size, start = len(bus.configuration_image(name)), offset or 0
+        size, start = len(bus.settings.image(name)), offset or 0
         if start + len(data) > size or (offset is None and len(data) != size):
             raise OperationNotPossible(f"{name} has {size} bytes")
+        if name == "ET13" and self._parts.mep is not None:
+            image = bus.settings.image(name)
+            self._parts.mep.check_speeds(image[:start] + data + image[start + len(data) :])
         bus.configure(name, start, data)
+
+    def _write_mep(self, number: int, offset: int | None, data: bytes, writing: Writing) -> None:
+        clients = self._parts.mep
+        assert clients is not None
+        image, start = MEP_IMAGES[number](self._parts), offset or 0
+        if start + len(data) > len(image) or (offset is None and len(data) != len(image)):
+            raise OperationNotPossible(f"{table_name(number)} has {len(image)} bytes")
+        changed = image[:start] + data + image[start + len(data) :]
+        tables[number].bind(self._parts.dims).decode(changed)
+        clients.write(number, changed, writing.now)
 
 
 def data_set_tables(set_up: SetUp) -> range:
@@ -232,7 +250,8 @@ def readable(set_up: SetUp) -> frozenset[int]:
     """Numbers of the tables that can be read."""
     others = (GeneralConfiguration.info.number, ProcedureResponse.info.number)
     m_bus = M_BUS_PRODUCERS if set_up.m_bus else ()
-    return frozenset((*CONSTANT, *PRODUCERS, *m_bus, *data_set_tables(set_up), *others))
+    mep = mep_tables(set_up)
+    return frozenset((*CONSTANT, *PRODUCERS, *m_bus, *mep, *data_set_tables(set_up), *others))
 
 
 @lru_cache(maxsize=64)
@@ -246,9 +265,11 @@ def constants(set_up: SetUp) -> dict[int, bytes]:
 
 def _general_configuration(set_up: SetUp, dims: Dims) -> GeneralConfiguration:
     """BT00, with the sets of what there really is."""
-    written = frozenset((*WRITTEN, *(M_BUS_WRITTEN if set_up.m_bus else ())))
+    m_bus = M_BUS_WRITTEN if set_up.m_bus else ()
+    written = frozenset((*WRITTEN, *m_bus, *mep_written(set_up)))
     there = readable(set_up) | written
     called = HANDLERS | (M_BUS_HANDLERS if set_up.m_bus else {})
+    called |= MEP_HANDLERS if set_up.mep_ports else {}
     general: GeneralConfiguration = dims["BT00"]
     return general.with_(
         basic_tables_used=_basic(there),

@@ -32,7 +32,7 @@ from .lines import Endpoint, endpoint
 from .lonip import LonIpPort
 from .serving.clock import WallClock
 from .serving.device import ServedMeter
-from .serving.mep import MepPortTables
+from .serving.mep import AttendedPort, MepPortTables
 from .serving.profiles import ServedProfile
 from .serving.supply import SuppliedPort
 
@@ -41,9 +41,6 @@ OPTICAL_KEYS: Final = ("RK", "PK", "MK")
 MEP_KEYS: Final = ("MAK", "MBK")
 MEP_PORTS: Final = ("mep", "mep2")
 MEP_CELLS: Final = ("mep port", "mep port 2")
-TWO_PORTS: Final = (4, 0)
-"""Firmware from which meters have a second MEP port."""
-
 HEARTBEAT: Final = 60.0
 """Seconds between two moments at which the meter does what is due, asked or not."""
 
@@ -101,7 +98,7 @@ class _Composition:
     async def open(self) -> None:
         options, meter = self._options, None
         if options.dump is None:
-            meter = ServedMeter(self._profile, self._clock, self._nvm)
+            meter = ServedMeter(self._with_mep_ports(), self._clock, self._nvm)
             self._beat(meter)
         tables: Tables = meter or DumpedTables(read_dump(options.dump or Path()), self._clock)
         if options.optical:
@@ -113,6 +110,17 @@ class _Composition:
             await self._serve_udp(meter, options.udp)
         if options.lon_ip:
             await self._serve_lon_ip(meter, options.lon_ip)
+
+    def _with_mep_ports(self) -> ServedProfile:
+        """The profile of a meter that has the MEP ports which are served."""
+        ports = 2 if self._options.mep2 else 1 if self._options.mep else 0
+        if not ports:
+            return self._profile
+        meter = self._profile.meter
+        set_up = msgspec.structs.replace(meter.set_up, m_bus=True, mep_ports=ports)
+        return msgspec.structs.replace(
+            self._profile, meter=msgspec.structs.replace(meter, set_up=set_up)
+        )
 
     def _memory(self) -> Nvm | None:
         if self._options.memory is None:
@@ -136,16 +144,20 @@ class _Composition:
     async def _serve_mep(
         self, port: int, place: str, tables: Tables, meter: ServedMeter | None
     ) -> None:
-        if port > 1 and meter is not None and self._profile.meter.set_up.firmware < TWO_PORTS:
-            raise UsageError("a second MEP port needs firmware 4.0 or later")
         name, number = MEP_PORTS[port - 1], MepNumber(self._nvm, MEP_CELLS[port - 1])
-        seen = tables if meter is None else MepPortTables(meter, meter.mep, port)
-        if meter is not None:
-            meter.mep.numbers.append(lambda: number.last)
-        interface = int if meter is None else meter.interface
+        clients = None if meter is None else meter.clients
+        if meter is None or clients is None:
+            await self._serve(name, place, None, lambda: self._mep(tables, number, int))
+            return
+        there, known = meter, clients
+        known.numbers[port] = lambda: number.last
+        if self._options.tls_required:
+            known.require_tls(port)
 
-        def make() -> MepServer:
-            return number.follow(self._mep(seen, number, interface))
+        def make() -> AttendedPort:
+            seen = MepPortTables(there, known, port)
+            server = number.follow(self._mep(seen, number, there.interface))
+            return AttendedPort(server, there, known, port, self._options.tls_required)
 
         await self._serve(name, place, meter, make)
 
@@ -171,7 +183,7 @@ class _Composition:
             log = FrameLog(self._options.log, name)
             self._serving.stack.callback(log.close)
             tap = log.tap
-        machine = make() if meter is None else SuppliedPort(make, meter.powered)
+        machine = make() if meter is None else SuppliedPort(make, meter.life)
         driver = Driver(machine, tap=tap)
         self._later(driver.aclose)
         if place == PTY:

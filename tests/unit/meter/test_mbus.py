@@ -359,7 +359,7 @@ def test_keys_are_kept_but_their_first_bytes_not_shown() -> None:
     one.device.tables.write(ET13, 3, b"\x01", "MAK", one.now)
     bus = one.device.parts.m_bus
     assert bus is not None
-    assert bus.configuration_image("ET13")[place : place + 16] == secret
+    assert bus.settings.image("ET13")[place : place + 16] == secret
 
 
 @pytest.mark.parametrize(("offset", "data"), [(66 * 6, b"\0"), (None, b"short"), (0, bytes(397))])

@@ -9,20 +9,20 @@ import msgspec
 import pytest
 
 from osgp.errors import (
+    InappropriateActionRequested,
     InsufficientSecurityClearance,
     OperationNotPossible,
     TransportError,
     UsageError,
 )
 from osgp.meter import FileStore
-from osgp.ports import Alert, Caller
-from osgp.ports.mep import MepPort, MepServer, OmaTables, alert_flags, oma_tables
-from osgp.ports.mep.alerts import FLAGS
+from osgp.ports import Caller
+from osgp.ports.mep import MepPort, MepServer, OmaTables, oma_tables
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession
 from osgp.run.serve import MepNumber, ServeOptions, open_serving
 from osgp.run.serving.clock import WallClock
 from osgp.run.serving.device import ServedMeter
-from osgp.run.serving.mep import MepPortTables, MepSpace
+from osgp.run.serving.mep import AttendedPort, MepPortTables
 from osgp.run.serving.profiles import ServedProfile, load_profile
 from osgp.run.serving.supply import SuppliedPort
 from osgp.session import Exchange
@@ -37,9 +37,10 @@ NOON = 1_767_960_000.0
 ET50, ET59, ET85 = (tables[name].info.number for name in ("ET50", "ET59", "ET85"))
 
 
-def profile(**meter: Any) -> ServedProfile:
+def profile(ports: int = 2, **meter: Any) -> ServedProfile:
     found = load_profile("demo")
-    replaced = msgspec.structs.replace(found.meter, feeder=None, **meter)
+    set_up = msgspec.structs.replace(found.meter.set_up, mep_ports=ports)
+    replaced = msgspec.structs.replace(found.meter, feeder=None, set_up=set_up, **meter)
     return msgspec.structs.replace(found, meter=replaced, history=3600.0)
 
 
@@ -50,14 +51,18 @@ def meter_of(served: ServedProfile, nvm: Any = None) -> ServedMeter:
 class Bench:
     """A served meter, and a client on one of its MEP ports."""
 
-    def __init__(self, port: int = 1) -> None:
-        self.served = profile()
+    def __init__(self, port: int = 1, ports: int = 2, key: str = "MAK", **meter: Any) -> None:
+        self.served = profile(ports, **meter)
         self.meter = meter_of(self.served)
-        seen = MepPortTables(self.meter, self.meter.mep, port)
+        clients = self.meter.clients
+        assert clients is not None
+        self.clients = clients
+        seen = MepPortTables(self.meter, clients, port)
         self.server = MepServer(seen, {**self.served.of("MAK", "MBK")})
-        self.meter.mep.numbers += [lambda: 0] * (port - 1) + [lambda: self.server.sequence]
-        self.cable = Cable(Caller(MepPort()), self.server, start=NOON)
-        self.client: OmaTables = oma_tables(self.served.keys["MAK"])
+        clients.numbers[port] = lambda: self.server.sequence
+        attended = AttendedPort(self.server, self.meter, clients, port)
+        self.cable = Cable(Caller(MepPort()), attended, start=NOON)
+        self.client: OmaTables = oma_tables(self.served.keys[key])
         self.client.mep_port = port
         self.reader = DeviceReader(self.client)
 
@@ -119,8 +124,11 @@ def test_the_numbers_of_messages_are_shown() -> None:
 
 def test_older_meters_show_one_number() -> None:
     served = load_profile("flat")
-    meter = meter_of(msgspec.structs.replace(served, history=3600.0))
-    meter.mep.numbers.append(lambda: 0x01020304)
+    set_up = msgspec.structs.replace(served.meter.set_up, m_bus=True, mep_ports=1)
+    older = msgspec.structs.replace(served.meter, set_up=set_up)
+    meter = meter_of(msgspec.structs.replace(served, meter=older, history=3600.0))
+    assert meter.clients is not None
+    meter.clients.numbers[1] = lambda: 0x01020304
     place = tables["ET04"].bind(meter.meter.parts.dims).span("mep_sequence_number")
     assert meter.read(2052, place.offset, place.size, "MAK", NOON) == b"\4\3\2\1"
 
@@ -161,7 +169,8 @@ def test_it_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_no_port_answers_without_supply() -> None:
-    served, supply = profile(), [True]
+    served = profile()
+    supply: list[int | None] = [0]
     meter = meter_of(served)
     port = OpticalPort()
     session = OpticalSession(port, served.keys["RK"])
@@ -173,11 +182,11 @@ def test_no_port_answers_without_supply() -> None:
 
     cable = Cable(Caller(port), SuppliedPort(make, lambda now: supply[0]), start=NOON)
     cable.call(session.open())
-    supply[0] = False
+    supply[0] = None
     with pytest.raises(TransportError, match="no answer"):
         cable.call(session.tables.read(1, 0, 4))
     assert not cable.call(session.close())
-    supply[0] = True
+    supply[0] = 1
     # Whatever session there was is gone; a new one comes about.
     data = cable.call(session.during(lambda: session.tables.read(1, 0, 4)))
     assert data == served.meter.manufacturer.encode()[:4]
@@ -186,11 +195,11 @@ def test_no_port_answers_without_supply() -> None:
 
 def test_a_served_meter_knows_its_supply() -> None:
     meter = meter_of(profile())
-    assert meter.powered(NOON)
+    assert meter.life(NOON) == meter.meter.parts.restarts
     meter.meter.parts.condition = msgspec.structs.replace(
         meter.meter.parts.condition, powered=False
     )
-    assert not meter.powered(NOON)
+    assert meter.life(NOON) is None
 
 
 # --- serving both ----------------------------------------------------------------------------
@@ -214,33 +223,42 @@ def test_meters_before_4_0_have_one_port() -> None:
         run(serve)
 
 
-def test_a_space_is_made_for_each_meter() -> None:
+def test_a_restart_that_nobody_noticed_ends_sessions() -> None:
+    made: list[int] = []
+    life: list[int | None] = [1]
+
+    def make() -> Any:
+        made.append(1)
+        return MepServer(meter, {**served.of("MAK")})
+
+    served = profile()
+    meter = meter_of(served)
+    port = SuppliedPort(make, lambda now: life[0])
+    port.handle_timer(NOON)
+    port.handle_timer(NOON)
+    life[0] = 2
+    port.handle_timer(NOON)
+    assert len(made) == 2
+
+
+# --- which port this is ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("port", "ports"), [(1, 1), (1, 2), (2, 2)])
+def test_clients_can_tell_which_port_they_are_on(port: int, ports: int) -> None:
+    bench = Bench(port, ports)
+    field = "current_comm_channel_index"
+    assert bench.ask(bench.reader.part("ET70", field)) == port
+    assert bench.ask(bench.reader.part("ET54", "multiple_mep_clients")) is (ports == 2)
+    assert bench.ask(bench.reader.has("ET85")) is (ports == 2)
+
+
+def test_an_optical_client_is_on_no_mep_port() -> None:
     meter = meter_of(profile())
-    assert MepSpace(meter.meter).read(ET50, 0, 3, "MAK", NOON) == bytes(3)
+    assert meter.read(2118, 142, 1, "RK", NOON) == b"\0"
 
 
-# --- alerts ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("flags", "names"),
-    [(0, set()), (0b1001, {"scheduled_read_request_alert", "m_bus_change"}), (2, {FLAGS[1]})],
-)
-def test_what_an_alert_is_about(flags: int, names: set[str]) -> None:
-    bench = Bench()
-    dims = bench.meter.meter.parts.dims
-    place = tables["ET13"].bind(dims).span("devices[4].details")
-    inner, number = bench.meter.mep.read, tables["ET13"].info.number
-
-    def read(table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
-        data = bytearray(inner(table, offset, count, key, now))
-        if table == number and 0 <= place.offset - offset < len(data):
-            data[place.offset - offset] = flags
-        return bytes(data)
-
-    bench.meter.mep.read = read  # type: ignore[method-assign]
-    bench.server.alert(waiting=bool(flags), now=NOON)
-    bench.cable.wait(1.5)
-    told = Alert() in bench.cable.reported[0]
-    assert told is bool(flags)
-    assert bench.ask(alert_flags(bench.reader)) == names
+def test_meters_without_the_port_have_none_of_its_tables() -> None:
+    meter = meter_of(profile(ports=0))
+    with pytest.raises(InappropriateActionRequested):
+        meter.read(ET50, 0, 1, "MK", NOON)

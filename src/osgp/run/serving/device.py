@@ -7,9 +7,9 @@ from typing import Any
 
 from osgp.lon import OutFrame
 from osgp.meter import MemoryNvm, Nvm, VirtualMeter
+from osgp.meter.mep import MepClients
 
 from .clock import WallClock
-from .mep import MepSpace
 from .profiles import ServedProfile
 
 
@@ -29,12 +29,16 @@ class ServedMeter:
             began - profile.history,
         )
         self.meter.handle_timer(began)
-        self.mep = MepSpace(self.meter)
 
-    def powered(self, now: float) -> bool:
-        """Whether the supply is there: without it no port answers."""
+    @property
+    def clients(self) -> MepClients | None:
+        """Its MEP clients, if it has ports for them."""
+        return self.meter.parts.mep
+
+    def life(self, now: float) -> int | None:
+        """A number that changes whenever the meter starts anew; None while it has no supply."""
         self.meter.handle_timer(self.clock.unix(now))
-        return self.meter.powered
+        return self.meter.parts.restarts if self.meter.powered else None
 
     def interface(self) -> int:
         """A number that changes with the IDT version."""
@@ -42,11 +46,25 @@ class ServedMeter:
 
     def read(self, table: int, offset: int, count: int | None, key: str, now: float) -> bytes:
         self.meter.handle_timer(self.clock.unix(now))
-        return self.mep.read(table, offset, count, key, self.clock.unix(now))
+        return self.meter.tables.read(table, offset, count, key, self.clock.unix(now))
 
     def write(self, table: int, offset: int | None, data: bytes, key: str, now: float) -> None:
         self.meter.handle_timer(self.clock.unix(now))
-        self.mep.write(table, offset, data, key, self.clock.unix(now))
+        self.meter.tables.write(table, offset, data, key, self.clock.unix(now))
+        self._keep()
+
+    def image(self, table: int, now: float) -> bytes:
+        """A table's bytes, whoever asks."""
+        return self.meter.tables.image(table, self.clock.unix(now))[:]
+
+    def sample(self, now: float) -> None:
+        """What the meter does once a second for its MEP clients."""
+        self.meter.handle_timer(self.clock.unix(now))
+        if self.clients is not None:
+            self.clients.sample(self.clock.unix(now))
+            self._keep()
+
+    def _keep(self) -> None:
         self.meter.nvm.commit()
         self.meter.nvm.sync()
 

@@ -17,6 +17,7 @@
     medium = "water"                # or hot water, gas, heat
     serial = "12345678"
     yearly = 120                    # m³, heat: kWh
+    valve = true                    # it has a valve, which EP19 switches
     status = "power low"            # or "silent"; leave it out for one that is well
 
     [keys]                          # in the forms of `osgp.security.keys`; test keys if left out
@@ -101,6 +102,7 @@ class MBusSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manufacturer: str = "OSG"
     yearly: float = 120.0
     before: float = 0.0
+    valve: bool = False
     status: str = ""
 
 
@@ -191,8 +193,7 @@ def _profile(name: str, file: ProfileFile) -> ServedProfile:
 
 def _unit(name: str, section: MBusSection) -> MBusUnit:
     """A device; what ails it has ailed it from the beginning."""
-    ails = {"": {}, "power low": {"power_low_from": 0.0}, "silent": {"silent_from": 0.0}}
-    if section.status not in ails:
+    if section.status not in ("", "power low", "silent"):
         raise UsageError(f"{name}: an M-Bus device is well, 'power low' or 'silent'")
     return MBusUnit(
         section.medium,
@@ -200,7 +201,9 @@ def _unit(name: str, section: MBusSection) -> MBusUnit:
         section.manufacturer,
         section.yearly,
         section.before,
-        **ails[section.status],
+        power_low_from=0.0 if section.status == "power low" else None,
+        silent_from=0.0 if section.status == "silent" else None,
+        valve=section.valve,
     )
 
 

@@ -1,7 +1,7 @@
 """A meter's ports live on its supply: without mains the optical head and the MEP port are dead.
 
 UP --supply lost--> DOWN, where bytes come to nothing; DOWN --supply back--> UP with a port that
-begins anew: whatever session there was is gone.
+begins anew: whatever session there was is gone. So it is after a restart that nobody noticed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ class Port(Protocol):
 
 
 class SuppliedPort:
-    """A port from `make`, as long as `powered`, asked at each moment, says so."""
+    """A port from `make`, one for each life of the meter; `life` None: it has no supply now."""
 
-    def __init__(self, make: Callable[[], Port], powered: Callable[[float], bool]) -> None:
-        self._make, self._powered = make, powered
+    def __init__(self, make: Callable[[], Port], life: Callable[[float], int | None]) -> None:
+        self._make, self._life = make, life
         self._port: Port | None = None
+        self._lived: int | None = None
 
     def receive(self, data: bytes, now: float) -> None:
         if (port := self._alive(now)) is not None:
@@ -46,10 +47,10 @@ class SuppliedPort:
         return None if self._port is None else self._port.next_event()
 
     def _alive(self, now: float) -> Port | None:
-        if not self._powered(now):
-            self._port = None
-        elif self._port is None:
-            self._port = self._make()
+        life = self._life(now)
+        if life != self._lived:
+            self._lived = life
+            self._port = None if life is None else self._make()
         return self._port
 
 

@@ -15,14 +15,17 @@ AES = 2
 """ET04 security_mode of OSGP-AES-128-PSK."""
 
 SWITCHOVER = 9
+
+SCHEDULED_DATA, SCHEDULED_DATA_AND_ALARMS, ON_DEMAND_DATA, ALARMS = 1, 2, 3, 4
+CLEAR_M_BUS_ALERT = 5
 CLEAR_DELTA_DATA_ALERT = 12
 
 POST_TYPES = {
-    1: "scheduled read data",
-    2: "scheduled read data and alarms",
-    3: "on-demand data",
-    4: "alarms",
-    5: "clear M-Bus alert",
+    SCHEDULED_DATA: "scheduled read data",
+    SCHEDULED_DATA_AND_ALARMS: "scheduled read data and alarms",
+    ON_DEMAND_DATA: "on-demand data",
+    ALARMS: "alarms",
+    CLEAR_M_BUS_ALERT: "clear M-Bus alert",
     CLEAR_DELTA_DATA_ALERT: "clear delta data alert",
 }
 """Of EP39. Only 12 is printed; the other numbers are this project's."""

@@ -262,10 +262,11 @@ class DeltaDataAlerts(
     title="Delta Data Alerts",
     source=Source.MEP_GUIDE,
     read=EVERY,
+    write="MBK MAK",
     since=since("3.40", cpm="1.0"),
     note=(
-        "In RAM. Chapter 4 prints write access for MBK and MAK, Appendix C none. The text's "
-        "alert state has no bit."
+        "In RAM. Chapter 4 prints write access for MBK and MAK, without which it is of no use, "
+        "Appendix C none. The text's alert state has no bit."
     ),
 ):
     """Which values MEP clients want to hear of."""

@@ -1,0 +1,68 @@
+"""What is written about a meter's M-Bus devices and MEP clients: ET13, ET34, ET57."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from osgp.meter.dims import declared
+from osgp.meter.mbus_state import M_BUS_TYPE, VALVE_TYPE
+from osgp.meter.mbus_units import VALVE
+from osgp.meter.nvm import Nvm
+from osgp.spec.tables.mbus import DataTypes, DeviceConfiguration, DeviceConfiguration2
+from osgp.wire import Dims
+
+CONFIGURED: Final = {
+    "ET13": DeviceConfiguration,
+    "ET34": DeviceConfiguration2,
+    "ET57": DataTypes,
+}
+"""Tables that are written; each has a cell of its own."""
+
+
+class DeviceSettings:
+    """These tables of one meter. Cells are put, not committed."""
+
+    def __init__(self, nvm: Nvm, dims: Dims) -> None:
+        self._nvm, self._dims = nvm, dims
+
+    def image(self, table: str) -> bytes:
+        """The table as it was written, keys and all."""
+        stored = self._nvm.get(_cell(table))
+        if stored is not None:
+            return stored
+        declaration = CONFIGURED[table]
+        return declaration.bind(self._dims).encode(declared(declaration, self._dims))
+
+    def record(self, table: str) -> Any:
+        """The table as a record."""
+        return CONFIGURED[table].bind(self._dims).decode(self.image(table))
+
+    def write(self, table: str, offset: int, data: bytes) -> None:
+        """Raises DecodeError for bytes that say nothing."""
+        image = self.image(table)
+        changed = image[:offset] + data + image[offset + len(data) :]
+        CONFIGURED[table].bind(self._dims).decode(changed)
+        self._nvm.put(_cell(table), changed)
+
+    def watch_valves(self, slots: Sequence[int]) -> None:
+        """Has ET58 show the valves of these devices: a new data type in ET57, named in ET34."""
+        if not slots:
+            return
+        types, more = self.record("ET57"), self.record("ET34")
+        first = types.entries[0].with_(entry_type=M_BUS_TYPE, mdt=VALVE_TYPE, drh=VALVE)
+        devices = list(more.devices)
+        for slot in slots:
+            devices[slot] = devices[slot].with_(control_mdt=VALVE_TYPE)
+        for name, table in (
+            ("ET57", types.with_(entries=(first, *types.entries[1:]))),
+            ("ET34", more.with_(devices=tuple(devices))),
+        ):
+            self.write(name, 0, CONFIGURED[name].bind(self._dims).encode(table))
+
+
+def _cell(table: str) -> str:
+    return f"mbus/{table}"
+
+
+__all__ = ["CONFIGURED", "DeviceSettings"]
