@@ -22,6 +22,7 @@ from osgp.topology import Discovery, Happening, Life
 from .crier import Crier
 from .happenings import Notice
 from .known import REMOVED, KnownDevice
+from .loader import Loader
 from .plan import Plan
 from .registrar import Registrar
 from .rounds import Rounds
@@ -69,6 +70,7 @@ class Concentrator:
         self._registrar = Registrar(work, self.suites)
         self._rounds = Rounds(work, self.suites, self._scout)
         self._crier = Crier(work, self.suites)
+        self._loader = Loader(work, self.suites, self._crier)
         self._searches = 0
         self._cycle_at: float | None = None
         self.roster, self.network, self.finder = work.roster, work.network, work.finder
@@ -153,6 +155,13 @@ class Concentrator:
             raise LocalProtocolError("no device here is read in OSGP-AES-128-PSK")
         self._work.to_broadcast.append(request)
 
+    def load(self, image: bytes) -> None:
+        """Brings a firmware image (its program id first) to all devices of the new suite, also to
+        those that join later, and starts it. `Upgraded` tells of each. What was loaded before goes
+        on where it stopped. Raises LocalProtocolError for bytes that are no image.
+        """
+        self._loader.load(image)
+
     def rekey(self, neuron_id: bytes) -> None:
         """Gives a device the next version of its long-term key, at its next visit.
 
@@ -180,7 +189,7 @@ class Concentrator:
         waiting = work.to_commission or work.to_remove or work.to_broadcast
         if waiting or not self.discovery.settled:
             return [work.clock.now]
-        return [self._cycle_at, work.agenda.next()]
+        return [self._cycle_at, work.agenda.next(), self._loader.next_timer()]
 
     def _run(self, now: float) -> None:
         self._work.clock.now = now
@@ -214,6 +223,8 @@ class Concentrator:
             self._attend(work.to_commission.popleft(), now)
         elif work.to_broadcast:
             self._crier.say(work.to_broadcast.popleft(), now)
+        elif self._loader.begin_next(now):
+            pass
         elif (task := self.finder.next(now)) is not None:
             self._scout.ask(task, now)
         else:

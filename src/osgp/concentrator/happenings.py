@@ -84,6 +84,14 @@ class Broadcasted(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Upgraded(msgspec.Struct, frozen=True):
+    """The firmware image of the campaign runs in this device; `reason`: why it does not."""
+
+    at: float
+    neuron_id: bytes
+    reason: str = ""
+
+
 class Removed(msgspec.Struct, frozen=True):
     """Decommissioned, or registered with another concentrator."""
 
@@ -102,5 +110,6 @@ Notice = (
     | Searched
     | DuplicateId
     | Broadcasted
+    | Upgraded
     | Removed
 )

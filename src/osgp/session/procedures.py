@@ -21,6 +21,7 @@ from osgp.errors import (
 )
 from osgp.spec import Procedure, tables
 from osgp.spec.declare import EXTENDED
+from osgp.spec.services import REQUESTS, Command, FullWriteRequest
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
 from osgp.wire import Dims
 
@@ -59,20 +60,34 @@ def call(
     `sequence` (0..255) tells this call's answer from an earlier one's. Raises ProcedureError
     (one class per result code), ServiceError, SecurityError, TransportError, EncodeError.
     """
+    request = yield from _initiate(client, _initiation(parameters, sequence, dims), answers)
+    response = yield from _response(client, request, answers)
+    if response.result_code:
+        raise ProcedureError.from_result(response.result_code, parameters.info.name)
+    return response.response_data
+
+
+def request_of(parameters: Procedure, sequence: int, dims: Dims | None = None) -> bytes:
+    """The request of clause 9 that runs a procedure, for broadcasts: nobody reads BT08 after it.
+
+    Raises EncodeError.
+    """
+    data = ProcedureInitiate.bind().encode(_initiation(parameters, sequence, dims))
+    table = ProcedureInitiate.info.number
+    return REQUESTS[Command.FULL_WRITE].encode(
+        FullWriteRequest(Command.FULL_WRITE, table, len(data), data)
+    )
+
+
+def _initiation(parameters: Procedure, sequence: int, dims: Dims | None) -> ProcedureInitiate:
     info = parameters.info
-    extended = info.number >= EXTENDED
-    request = ProcedureInitiate.make(
+    return ProcedureInitiate.make(
         procedure_number=info.number & (1 << _MANUFACTURER_BIT) - 1,
-        extended=extended,
+        extended=info.number >= EXTENDED,
         response_handling=0,
         sequence_number=sequence,
         parameters=type(parameters).bind(dims).encode(parameters),
     )
-    request = yield from _initiate(client, request, answers)
-    response = yield from _response(client, request, answers)
-    if response.result_code:
-        raise ProcedureError.from_result(response.result_code, info.name)
-    return response.response_data
 
 
 def _initiate(
@@ -152,4 +167,4 @@ def _poll(client: TableClient, answers: Answers) -> Exchange[ProcedureResponse]:
     return ProcedureResponse.bind().decode(data)
 
 
-__all__ = ["Answers", "answered_in", "call", "next_number"]
+__all__ = ["Answers", "answered_in", "call", "next_number", "request_of"]
