@@ -58,14 +58,14 @@ def conformance(
 def served() -> frozenset[str]:
     """Tables that a virtual meter with everything has, and procedures that it executes."""
     from osgp.meter import DataSet, SetUp
-    from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS
+    from osgp.meter.procedures import HANDLERS, M_BUS_HANDLERS, MEP_HANDLERS
     from osgp.meter.tables import WRITTEN, readable
     from osgp.spec import procedure_name, table_name
     from osgp.spec.dimensions import MOST_DATA_SETS
 
-    everything = SetUp(data_sets=(DataSet(),) * MOST_DATA_SETS, m_bus=True)
+    everything = SetUp(data_sets=(DataSet(),) * MOST_DATA_SETS, m_bus=True, mep_ports=2)
     names = [table_name(number) for number in {*WRITTEN, *readable(everything)}]
-    called = [procedure_name(number) for number in HANDLERS | M_BUS_HANDLERS]
+    called = [procedure_name(number) for number in HANDLERS | M_BUS_HANDLERS | MEP_HANDLERS]
     return frozenset((*names, *called))
 
 

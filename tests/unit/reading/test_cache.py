@@ -7,14 +7,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from osgp.run.reading.cache import DIMENSION_TABLES, SYSTEM, Cached, DimensionCache, Interface
+from osgp.run.reading.cache import (
+    CONFIGURATION,
+    DIMENSION_TABLES,
+    SYSTEM,
+    Cached,
+    DimensionCache,
+    Interface,
+)
 from osgp.run.reading.survey import survey
 from osgp.spec import tables
 
 from .bench import images_of, imagined, run, served, virtual
 
-DIMENSIONS = {tables[name].info.number for name in DIMENSION_TABLES - {SYSTEM}}
-"""ET04 is asked each time: it says whether the others hold."""
+DIMENSIONS = {tables[name].info.number for name in DIMENSION_TABLES - {SYSTEM, CONFIGURATION}}
+"""ET04 and BT00 are asked each time: they say whether the others hold."""
 
 INTERFACE = Interface(b"programs", b"device", 3, (4, 30))
 
@@ -27,7 +34,7 @@ def test_the_second_reading_asks_for_no_dimensions(tmp_path: Path) -> None:
             bench.tables.reads.clear()
             second = await bench.ask(survey)
             again = bench.tables.numbers & DIMENSIONS
-        assert {0, 21} <= asked
+        assert {11 + 2048, 21} <= asked
         assert again == set()
         assert [r.place for r in second.energies] == [r.place for r in first.energies]
 
@@ -47,6 +54,22 @@ def test_another_interface_is_read_anew(tmp_path: Path, field: str) -> None:
         async with served(imagined({**images, 2052: bytes(changed)}), tmp_path) as bench:
             await bench.ask(survey)
             assert {0, 21} <= bench.tables.numbers
+
+    run(work)
+
+
+def test_tables_that_came_meanwhile_are_seen(tmp_path: Path) -> None:
+    async def work() -> None:
+        images = await images_of(virtual(1.0))
+        layout = tables["BT00"].bind()
+        general = layout.decode(images[0])
+        fewer = layout.encode(
+            general.with_(extended_tables_used=general.extended_tables_used - {14})
+        )
+        async with served(imagined({**images, 0: fewer}), tmp_path) as bench:
+            assert await bench.ask(lambda reader: reader.has("ET14")) is False
+        async with served(imagined(images), tmp_path) as bench:
+            assert await bench.ask(lambda reader: reader.has("ET14")) is True
 
     run(work)
 

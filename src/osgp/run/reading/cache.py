@@ -2,11 +2,13 @@
 
 One JSON file for each device, named after its program id and transceiver id: two devices with the
 same program may be configured differently. Its images hold as long as the device counts no change
-of its interface (ET04.116, the IDT version) and runs the same firmware. (`Source.PROJECT`)
+of its interface (ET04.116, the IDT version), runs the same firmware and lists the same tables and
+procedures (BT00): not every device counts. (`Source.PROJECT`)
 """
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +19,16 @@ from osgp.errors import DecodeError, ServiceError
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
 from osgp.spec import tables
+from osgp.spec.tables.general import GeneralConfiguration
 from osgp.spec.tables.system import SystemInformation
 from osgp.wire import Dims
 from osgp.wire.bind import dependencies
 
-VERSION: Final = 1
+VERSION: Final = 2
 LARGEST: Final = 1 << 20
 """Bytes of a cache file; a larger one is not ours."""
 
+CONFIGURATION: Final = "BT00"
 SYSTEM: Final = "ET04"
 IDENTIFICATION: Final = "BT01"
 DIMENSION_TABLES: Final[frozenset[str]] = frozenset().union(
@@ -33,12 +37,13 @@ DIMENSION_TABLES: Final[frozenset[str]] = frozenset().union(
 
 
 class Interface(msgspec.Struct, frozen=True):
-    """What says whether dimensions still hold."""
+    """What says whether dimensions still hold. `listed`: CRC-32 of BT00."""
 
     program_id: bytes
     transceiver_id: bytes
     idt_version: int
     firmware: tuple[int, ...] = ()
+    listed: int = 0
 
     @property
     def file_name(self) -> str:
@@ -90,6 +95,7 @@ def interface_of(reader: DeviceReader) -> Exchange[Interface | None]:
     Raises as `DeviceReader.table`, but for refusals.
     """
     try:
+        general = yield from reader.once(CONFIGURATION)
         yield from reader.once(IDENTIFICATION)
         layout = yield from reader.layout(SYSTEM)
         first, last = layout.span("transceiver_id"), layout.span("program_id")
@@ -98,9 +104,9 @@ def interface_of(reader: DeviceReader) -> Exchange[Interface | None]:
         version: int = yield from reader.part(SYSTEM, "idt_version")
     except (ServiceError, DecodeError):
         return None
-    return Interface(
-        data[-last.size :], data[: first.size], version, tuple(reader.dims.firmware or ())
-    )
+    listed = zlib.crc32(GeneralConfiguration.bind().encode(general))
+    firmware = tuple(reader.dims.firmware or ())
+    return Interface(data[-last.size :], data[: first.size], version, firmware, listed)
 
 
 def dims_from(images: dict[str, bytes], dims: Dims) -> Dims:
