@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,7 +35,7 @@ def test_the_second_reading_asks_for_no_dimensions(tmp_path: Path) -> None:
             bench.tables.reads.clear()
             second = await bench.ask(survey)
             again = bench.tables.numbers & DIMENSIONS
-        assert {11 + 2048, 21} <= asked
+        assert {20, 21} <= asked
         assert again == set()
         assert [r.place for r in second.energies] == [r.place for r in first.energies]
 
@@ -61,7 +62,7 @@ def test_another_interface_is_read_anew(tmp_path: Path, field: str) -> None:
 def test_tables_that_came_meanwhile_are_seen(tmp_path: Path) -> None:
     async def work() -> None:
         images = await images_of(virtual(1.0))
-        layout = tables["BT00"].bind()
+        layout: Any = tables["BT00"].bind()
         general = layout.decode(images[0])
         fewer = layout.encode(
             general.with_(extended_tables_used=general.extended_tables_used - {14})
