@@ -33,6 +33,9 @@ def up(
     capture: Path | None = typer.Option(
         None, metavar="FILE", help="Write every frame on the line, as pcapng for Wireshark."
     ),
+    firmware: Path | None = typer.Option(
+        None, metavar="FILE", help="Bring this image to all meters that speak AES, and start it."
+    ),
     once: bool = typer.Option(False, "--once", help="End after these days."),
     speed: float = typer.Option(
         60.0, min=1.0, max=100_000.0, help="After these days: times as fast as real time."
@@ -47,7 +50,7 @@ def up(
     from osgp.run.commands import once_as_json, watched
     from osgp.run.up import UpOptions
 
-    options = UpOptions(store, memory, meters, seed, scenario, days, capture, suite)
+    options = UpOptions(store, memory, meters, seed, scenario, days, capture, suite, firmware)
     if json:
         summary = once_as_json(options)
         typer.echo(msgspec.json.encode(summary).decode())

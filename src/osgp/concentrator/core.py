@@ -19,6 +19,7 @@ from osgp.lon.events import OutFrame
 from osgp.lon.stack import Stack
 from osgp.topology import Discovery, Happening, Life
 
+from .campaign import Campaign
 from .crier import Crier
 from .happenings import Notice
 from .known import REMOVED, KnownDevice
@@ -91,6 +92,11 @@ class Concentrator:
     def discovery(self) -> Discovery:
         """The concentrator's own queries."""
         return self.finder.discovery
+
+    @property
+    def campaign(self) -> Campaign | None:
+        """What `load` began last."""
+        return self._loader.campaign
 
     def speaks(self, neuron_id: bytes) -> Speaks:
         """The suite that a device is read in. Raises KeyError, StoreError."""

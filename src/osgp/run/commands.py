@@ -14,6 +14,7 @@ from osgp.headend.store import Store, open_store
 from osgp.meter.nvm import FileStore
 
 from .capture import Capture
+from .firmware import image_of
 from .progress import Progress
 from .report import show
 from .suites import knows, open_vault
@@ -64,11 +65,15 @@ def _run(
     speed: float | None = None,
 ) -> tuple[Window, Summary]:
     window = plan_window(options, store)
+    suite = knows(window.suite)
+    image = None if options.firmware is None else image_of(options.firmware, suite)
     keys = keys_path(_sqlite_path(options.store))
-    vault = open_vault(keys, knows(window.suite), begun=bool(store.runs()))
+    vault = open_vault(keys, suite, begun=bool(store.runs()))
     memory = FileStore(path)
     try:
         run = Run(store, memory, window, vault)
+        if image is not None:
+            run.load(image)
         run.world.medium.tap = None if capture is None else capture.tap
         with Progress(run, console, quiet=quiet, speed=speed) as progress:
             return window, run.go(progress)

@@ -15,6 +15,7 @@ from osgp.headend.exporting import neighbourhood_curve
 from osgp.headend.network import network_trees
 from osgp.headend.store import Store
 
+from .firmware import Loaded
 from .up import Summary, Window
 
 PICTURES = ("load-curve.png", "load-curve.svg")
@@ -60,9 +61,15 @@ def figures(summary: Summary, window: Window) -> Table:
         "retries": f"{summary.retries:,}",
         "wall time": f"{summary.wall_seconds:.1f} s",
     }
+    if summary.firmware is not None:
+        rows["new firmware"] = _loading(summary.firmware)
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _loading(loaded: Loaded) -> str:
+    return f"{loaded.running} run it, {loaded.refused} refuse it, {loaded.waiting} wait"
 
 
 def _day(seconds: float) -> str:

@@ -28,6 +28,7 @@ from osgp.meter.nvm import FileStore
 from osgp.security.secret import Secret
 from osgp.topology import Life
 
+from .firmware import Loaded, loaded
 from .suites import Knows, equipped, knows, spoken
 from .world import MasterKey, Watcher, World, time_of
 
@@ -63,6 +64,7 @@ class UpOptions(msgspec.Struct, frozen=True):
     days: float = 1.0
     capture: Path | None = None
     suite: str | None = None
+    firmware: Path | None = None
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -81,8 +83,8 @@ class Window(msgspec.Struct, frozen=True):
         return int(self.end // INTERVAL) - int(self.begin // INTERVAL)
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """What a run came to; `osgp up --json` prints it."""
+class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run came to; `osgp up --json` prints it. `firmware`: where an image was given."""
 
     meters: int
     discovered: int
@@ -96,6 +98,7 @@ class Summary(msgspec.Struct, frozen=True):
     retries: int
     wall_seconds: float
     suites: dict[str, int]
+    firmware: Loaded | None = None
 
     @property
     def complete(self) -> bool:
@@ -127,6 +130,11 @@ class Run:
         self._began_at, self._wall = now, time.monotonic()
         self._late: set[bytes] = set()
 
+    def load(self, image: bytes) -> None:
+        """A firmware image for all meters. Raises LocalProtocolError for bytes that are none."""
+        for concentrator in self.world.concentrators:
+            concentrator.load(image)
+
     def go(self, watcher: Watcher) -> Summary:
         """The window, then the last visits. Raises StoreError."""
         self._store.begin_run(msgspec.to_builtins(self.window))
@@ -157,6 +165,7 @@ class Run:
             retries=self.world.concentrator.stack.statistics.retries,
             wall_seconds=round(time.monotonic() - self._wall, 3),
             suites=spoken(self.world.concentrators),
+            firmware=loaded(self.world.concentrators),
         )
 
     def _close(self, watcher: Watcher) -> None:
