@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import Final
 
-from osgp.errors import OsgpError, SecurityError, TransportError
+from osgp.errors import LocalProtocolError, OsgpError, SecurityError, TransportError
 from osgp.session import Exchange
 from osgp.session.procedures import request_of
 
@@ -71,7 +71,8 @@ class Loader:
     def _turn(self, campaign: Campaign, known: KnownDevice) -> Exchange[Result]:
         client = yield from self._suites.client(known)
         session = self._suites.session(known)
-        assert session is not None
+        if session is None:
+            raise LocalProtocolError("the device is not read in OSGP-AES-128-PSK any more")
         loading = Loading(campaign.image, client, int(self._work.clock.now))
         return (yield from campaign.turn(known.device.neuron_id, loading, session.keys))
 
