@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from .inputs import console, print_json
+from .ports import said
 
 EXAMPLE = (
     "Examples: osgp meter serve demo --optical pty --keys keys · "
@@ -72,7 +75,7 @@ def serve(
 async def _serve(served: object, options: object, written: list[Path], json: bool) -> None:
     from osgp.run.serve import open_serving
 
-    serving = await open_serving(served, options)  # type: ignore[arg-type]  # imported only here
+    serving = await open_serving(served, options, _supply)  # type: ignore[arg-type]  # imported only here
     try:
         _announce(serving.addresses, written, json)
         await _interrupted()
@@ -90,6 +93,19 @@ def _announce(addresses: dict[str, str], written: list[Path], json: bool) -> Non
     for path in written:
         out.print(f"{path.stem.upper():8} {path}", soft_wrap=True, style="dim")
     out.print("serving until Ctrl-C", style="dim")
+
+
+def _supply(back: float | None) -> None:
+    """Says why nothing answers, on stderr."""
+    if back is None:
+        said("the simulated supply is back")
+        return
+    minutes = max((back - time.time()) / 60, 0)
+    said(
+        f"the simulated supply failed: every port is silent until "
+        f"{datetime.fromtimestamp(back, UTC).astimezone():%H:%M:%S}, {minutes:.0f} min "
+        "(`disturbed = false` in a profile prevents it)"
+    )
 
 
 async def _interrupted() -> None:

@@ -16,6 +16,7 @@ from osgp.errors import DecodeError, LocalProtocolError
 from osgp.meter.measuring import (
     Disturbance,
     EnergyRegisters,
+    Happening,
     Kind,
     MeasuringEngine,
     PresentValues,
@@ -64,6 +65,12 @@ class Metering:
     def next_edge(self) -> float | None:
         """When the next disturbance begins or ends; None if none is known yet."""
         return self._state.edges[0].time if self._state.edges else None
+
+    @property
+    def power_returns(self) -> float | None:
+        """When the supply comes back; None if no failure is known."""
+        edges = self._state.edges
+        return next((edge.time for edge in edges if edge.kind is Happening.POWER_UP), None)
 
     def begin_day(self) -> None:
         """Integrate up to the day's begin and draw its disturbances."""

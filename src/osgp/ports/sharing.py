@@ -1,28 +1,44 @@
 """One UART for both ports, as meters before generation 4 have it.
 
 MEP --start of a packet--> SWITCHED --good packet--> OPTICAL --session over--> MEP. The port
-belongs to MEP. EE on the optical side switches it over; the packet that did so is lost and
-answered with NAK, and if no session follows the port goes back. Meanwhile the MEP side hears
-nothing. What the meter sends to MEP also appears on the optical side, which has to tell packets
-from MEP messages. Source: optical guide v1.1, 'Sharing the Optical Port with the MEP Interface';
-MEP guide v1.1, 'Using the MEP and Optical Ports concurrently'.
+belongs to MEP. EE on the optical side switches it over, unless the optical port is held off after
+an overlong session; the packet that did so is lost and answered with NAK, and if no session
+follows the port goes back. Meanwhile the MEP side hears nothing. What the meter sends to MEP, its
+alerts too, also appears on the optical side, which has to tell packets from MEP messages.
+Source: optical guide v1.1, 'Sharing the Optical Port with the MEP Interface'; MEP guide v1.1,
+'Using the MEP and Optical Ports concurrently'.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from osgp.security.machine import Machine, Transitions
 
 from .events import PortEvent
-from .mep.server import MepServer
+from .mep.frame import LENGTH, MAX_MESSAGE
 from .optical.packet import START, Signal
 from .optical.server import OpticalServer
 
 NAK: Final = bytes((Signal.NAK.value,))
 SETTLE: Final = 0.05
 """Seconds from the switch-over to NAK: the rest of the lost packet passes."""
+
+
+OVERHEARD: Final = LENGTH + MAX_MESSAGE
+"""Bytes for the optical side that nobody took: more would be gone on a line."""
+
+
+class Port(Protocol):
+    """The meter's side of the MEP port."""
+
+    def receive(self, data: bytes, now: float) -> None: ...
+    def data_to_send(self, now: float) -> bytes: ...
+    def next_timer(self) -> float | None: ...
+    def handle_timer(self, now: float) -> None: ...
+    def next_event(self) -> PortEvent | None: ...
 
 
 class Owner(Enum):
@@ -46,10 +62,16 @@ OWNERS: Final[Transitions[Owner, Step]] = {
 
 
 class SharedUart:
-    """The meter's one UART; `optical_side` and `mep_side` are its two connectors."""
+    """The meter's one UART; `optical_side` and `mep_side` are its two connectors.
 
-    def __init__(self, optical: OpticalServer, mep: MepServer) -> None:
+    `on_sent` is called when the optical side has bytes to send because MEP was sent some.
+    """
+
+    def __init__(
+        self, optical: OpticalServer, mep: Port, on_sent: Callable[[], None] | None = None
+    ) -> None:
         self.optical, self.mep = optical, mep
+        self._on_sent = on_sent or (lambda: None)
         self.machine = Machine(OWNERS, Owner.MEP)
         self._nak_at: float | None = None
         self._back_at = 0.0
@@ -63,7 +85,7 @@ class SharedUart:
 
     def from_optical(self, data: bytes, now: float) -> None:
         if self.with_mep:
-            if START in data:
+            if START in data and not self.optical.held_off(now):
                 self.machine.fire(Step.START)
                 self._nak_at = now + SETTLE
                 self._back_at = now + self.optical.timing.traffic
@@ -92,7 +114,9 @@ class SharedUart:
         data = self.mep.data_to_send(now)
         if not self.with_mep:
             return b""
-        self._overheard += data
+        if data:
+            self._overheard = (self._overheard + data)[-OVERHEARD:]
+            self._on_sent()
         return data
 
     def optical_timer(self) -> float | None:

@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from osgp.errors import UsageError
 from osgp.meter import FileStore, Nvm
+from osgp.meter.dims import TWO_PORTS
 from osgp.ports import UNLIMITED
 from osgp.ports.mep import UNHURRIED, MepServer, TlsEngine
 from osgp.ports.optical import DenialOfService, OpticalServer
@@ -34,6 +35,7 @@ from .serving.clock import WallClock
 from .serving.device import ServedMeter
 from .serving.mep import AttendedPort, MepPortTables
 from .serving.profiles import ServedProfile
+from .serving.shared import SharedLine
 from .serving.supply import SuppliedPort
 
 PTY: Final = "pty"
@@ -42,7 +44,10 @@ MEP_KEYS: Final = ("MAK", "MBK")
 MEP_PORTS: Final = ("mep", "mep2")
 MEP_CELLS: Final = ("mep port", "mep port 2")
 HEARTBEAT: Final = 60.0
-"""Seconds between two moments at which the meter does what is due, asked or not."""
+"""Seconds between two moments at which the meter does what is due, asked or not, at most."""
+
+SHORTEST: Final = 0.1
+"""The same, at least."""
 
 
 class ServeOptions(msgspec.Struct, frozen=True):
@@ -60,6 +65,10 @@ class ServeOptions(msgspec.Struct, frozen=True):
     lon_ip: str | None = None
 
 
+OnSupply = Callable[[float | None], None]
+"""Gets the unix time at which a supply that failed is back, or None when it is."""
+
+
 class Serving:
     """Ports that are open. `addresses` says where, by the port's name."""
 
@@ -71,8 +80,10 @@ class Serving:
         await self.stack.aclose()
 
 
-async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving:
-    """Opens the ports that `options` ask for.
+async def open_serving(
+    profile: ServedProfile, options: ServeOptions, on_supply: OnSupply | None = None
+) -> Serving:
+    """Opens the ports that `options` ask for; `on_supply` hears of failures of the supply.
 
     Raises UsageError (nothing asked for, not a loopback address), TransportError (port in use).
     """
@@ -80,7 +91,7 @@ async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving
         raise UsageError("say where to serve: --optical pty, --mep tcp://127.0.0.1:4096, …")
     serving = Serving()
     try:
-        await _Composition(profile, options, serving).open()
+        await _Composition(profile, options, serving, on_supply or (lambda back: None)).open()
     except BaseException:
         await serving.close()
         raise
@@ -90,10 +101,18 @@ async def open_serving(profile: ServedProfile, options: ServeOptions) -> Serving
 class _Composition:
     """Puts one meter and its ports together."""
 
-    def __init__(self, profile: ServedProfile, options: ServeOptions, serving: Serving) -> None:
+    def __init__(
+        self,
+        profile: ServedProfile,
+        options: ServeOptions,
+        serving: Serving,
+        on_supply: OnSupply,
+    ) -> None:
         self._profile, self._options, self._serving = profile, options, serving
+        self._on_supply = on_supply
         self._clock = WallClock(asyncio.get_running_loop().time)
         self._nvm = self._memory()
+        self._drivers: dict[str, Driver] = {}
 
     async def open(self) -> None:
         options, meter = self._options, None
@@ -101,15 +120,31 @@ class _Composition:
             meter = ServedMeter(self._with_mep_ports(), self._clock, self._nvm)
             self._beat(meter)
         tables: Tables = meter or DumpedTables(read_dump(options.dump or Path()), self._clock)
-        if options.optical:
-            await self._serve("optical", options.optical, meter, lambda: self._optical(tables))
-        for port, place in enumerate((options.mep, options.mep2), 1):
+        places = {"optical": options.optical, "mep": options.mep, "mep2": options.mep2}
+        makers = self._makers(tables, meter)
+        for name, place in places.items():
             if place:
-                await self._serve_mep(port, place, tables, meter)
+                await self._serve(name, place, meter, makers[name])
         if options.udp:
             await self._serve_udp(meter, options.udp)
         if options.lon_ip:
             await self._serve_lon_ip(meter, options.lon_ip)
+
+    def _makers(self, tables: Tables, meter: ServedMeter | None) -> dict[str, Callable[[], Any]]:
+        """What makes the meter's side of each port."""
+        makers: dict[str, Callable[[], Any]] = {"optical": lambda: self._optical(tables)}
+        for port, place in enumerate((self._options.mep, self._options.mep2), 1):
+            if place:
+                makers[MEP_PORTS[port - 1]] = self._mep_maker(port, tables, meter)
+        older = meter is not None and self._profile.meter.set_up.firmware < TWO_PORTS
+        if older and self._options.optical and self._options.mep:
+            restarts = cast(ServedMeter, meter).restarts
+            line = SharedLine(makers["optical"], makers["mep"], restarts, self._overheard)
+            makers |= {"optical": line.optical_side, "mep": line.mep_side}
+        return makers
+
+    def _overheard(self) -> None:
+        asyncio.get_running_loop().call_soon(self._drivers["optical"].pump)
 
     def _with_mep_ports(self) -> ServedProfile:
         """The profile of a meter that has the MEP ports which are served."""
@@ -130,10 +165,17 @@ class _Composition:
         return store.memory(self._profile.meter.neuron_id)
 
     def _beat(self, meter: ServedMeter) -> None:
+        loop, back = asyncio.get_running_loop(), None
+
         async def beat() -> None:
+            nonlocal back
             while True:
-                await asyncio.sleep(HEARTBEAT)
-                meter.handle_timer(asyncio.get_running_loop().time())
+                meter.handle_timer(loop.time())
+                if meter.back_at() != back:
+                    back = meter.back_at()
+                    self._on_supply(back)
+                wait = meter.next_timer() - loop.time()
+                await asyncio.sleep(min(max(wait, SHORTEST), HEARTBEAT))
 
         self._serving.stack.callback(asyncio.ensure_future(beat()).cancel)
 
@@ -141,14 +183,11 @@ class _Composition:
         keys: dict[str, KeyLike] = {**self._profile.of(*OPTICAL_KEYS)}
         return OpticalServer(tables, keys, line=UNLIMITED, denial=DenialOfService())
 
-    async def _serve_mep(
-        self, port: int, place: str, tables: Tables, meter: ServedMeter | None
-    ) -> None:
-        name, number = MEP_PORTS[port - 1], MepNumber(self._nvm, MEP_CELLS[port - 1])
+    def _mep_maker(self, port: int, tables: Tables, meter: ServedMeter | None) -> Callable[[], Any]:
+        number = MepNumber(self._nvm, MEP_CELLS[port - 1])
         clients = None if meter is None else meter.clients
         if meter is None or clients is None:
-            await self._serve(name, place, None, lambda: self._mep(tables, number, int))
-            return
+            return lambda: self._mep(tables, number, int)
         there, known = meter, clients
         known.numbers[port] = lambda: number.last
         if self._options.tls_required:
@@ -159,7 +198,7 @@ class _Composition:
             server = number.follow(self._mep(seen, number, there.interface))
             return AttendedPort(server, there, known, port, self._options.tls_required)
 
-        await self._serve(name, place, meter, make)
+        return make
 
     def _mep(self, tables: Tables, number: MepNumber, interface: Callable[[], int]) -> MepServer:
         keys: dict[str, KeyLike] = {**self._profile.of(*MEP_KEYS)}
@@ -184,7 +223,7 @@ class _Composition:
             self._serving.stack.callback(log.close)
             tap = log.tap
         machine = make() if meter is None else SuppliedPort(make, meter.life)
-        driver = Driver(machine, tap=tap)
+        driver = self._drivers[name] = Driver(machine, tap=tap)
         self._later(driver.aclose)
         if place == PTY:
             self._serving.addresses[name] = serve_pty(driver).path

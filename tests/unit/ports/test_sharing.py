@@ -7,7 +7,7 @@ import pytest
 from osgp.errors import TransportError
 from osgp.ports import Caller
 from osgp.ports.mep import MepPort, MepServer, oma_tables
-from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession
+from osgp.ports.optical import DenialOfService, OpticalPort, OpticalServer, OpticalSession
 from osgp.ports.sharing import Owner, SharedUart
 
 from .cable import Cable
@@ -77,3 +77,26 @@ def test_noise_on_the_optical_side_does_not_disturb_mep() -> None:
     uart.optical_side.receive(b"\x00\xff\x55", optical.now)
     assert uart.with_mep
     assert mep.call(oma_tables(MAK).read(0, 0, 2)) == b"\0\1"
+
+
+def test_an_optical_port_that_is_held_off_does_not_silence_mep() -> None:
+    tables = shelf()
+    server = OpticalServer(tables, KEYS, denial=DenialOfService(session=20.0, hold_off=60.0))
+    uart = SharedUart(server, MepServer(tables, MEP_KEYS))
+    port = OpticalPort()
+    optical = Cable(Caller(port), uart.optical_side)
+    optical.call(OpticalSession(port, RK).open())
+    optical.wait(25)
+    assert uart.with_mep, "the overlong session was ended"
+    uart.optical_side.receive(b"\xee", optical.now)
+    assert uart.with_mep
+    optical.wait(61)
+    uart.optical_side.receive(b"\xee", optical.now)
+    assert not uart.with_mep
+
+
+def test_what_nobody_takes_on_the_optical_side_is_gone() -> None:
+    uart, _, _, mep = bench()
+    for _ in range(40):
+        mep.call(oma_tables(MAK).read(0, 0, 2))
+    assert len(uart.optical_side.data_to_send(mep.now)) <= 478

@@ -16,6 +16,7 @@ from osgp.errors import (
     UsageError,
 )
 from osgp.meter import FileStore
+from osgp.meter.measuring import Kind, Spell
 from osgp.ports import Caller
 from osgp.ports.mep import MepPort, MepServer, OmaTables, oma_tables
 from osgp.ports.optical import OpticalPort, OpticalServer, OpticalSession
@@ -262,3 +263,15 @@ def test_meters_without_the_port_have_none_of_its_tables() -> None:
     meter = meter_of(profile(ports=0))
     with pytest.raises(InappropriateActionRequested):
         meter.read(ET50, 0, 1, "MK", NOON)
+
+
+def test_it_is_known_when_a_failed_supply_is_back() -> None:
+    meter = meter_of(profile())
+    before = meter.life(NOON)
+    failure = Spell(Kind.POWER_FAILURE, 0, NOON + 10, NOON + 250)
+    meter.meter.parts.metering.undergo([failure])
+    assert meter.back_at() is None
+    assert meter.life(NOON + 11) is None
+    assert meter.back_at() == NOON + 250
+    after = meter.life(NOON + 251)
+    assert (after is None, after == before, meter.back_at()) == (False, False, None)

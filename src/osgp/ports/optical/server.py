@@ -100,7 +100,7 @@ class OpticalServer:
         return self._machine.state is not State.BASE
 
     def receive(self, data: bytes, now: float) -> None:
-        if not self._deaf(now):
+        if not self.held_off(now):
             self._link.receive(data, now)
             self._digest(now)
 
@@ -128,7 +128,7 @@ class OpticalServer:
 
     # --- time
 
-    def _deaf(self, now: float) -> bool:
+    def held_off(self, now: float) -> bool:
         if self._deaf_until is not None and now >= self._deaf_until:
             self._deaf_until = None
         return self._deaf_until is not None

@@ -38,7 +38,15 @@ class ServedMeter:
     def life(self, now: float) -> int | None:
         """A number that changes whenever the meter starts anew; None while it has no supply."""
         self.meter.handle_timer(self.clock.unix(now))
-        return self.meter.parts.restarts if self.meter.powered else None
+        return self.restarts() if self.meter.powered else None
+
+    def restarts(self) -> int:
+        """How often the meter has started."""
+        return self.meter.parts.restarts
+
+    def back_at(self) -> float | None:
+        """Unix time at which the supply is back; None while there is one."""
+        return None if self.meter.powered else self.meter.parts.metering.power_returns
 
     def interface(self) -> int:
         """A number that changes with the IDT version."""

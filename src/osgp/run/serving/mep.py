@@ -8,9 +8,10 @@ for its client, it sends the alert sequence.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from osgp.meter.mep import MepClients
+from osgp.ports import PortEvent
 from osgp.ports.line import DEFAULT_SPEED
 from osgp.ports.mep import MepServer
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
@@ -83,7 +84,7 @@ class AttendedPort:
             self._follow(now)
         self._server.handle_timer(now)
 
-    def next_event(self) -> Any:
+    def next_event(self) -> PortEvent | None:
         return self._server.next_event()
 
     def _follow(self, now: float) -> None:
