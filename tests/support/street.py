@@ -225,3 +225,8 @@ class Street:
     def _note(self) -> None:
         while (notice := self.concentrator.next_event()) is not None:
             self.log.append(("notice", notice))
+
+
+def row(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
+    """Everybody hears only his neighbours; the concentrator is at one end."""
+    return [frame] if abs(sender - receiver) == 1 else []

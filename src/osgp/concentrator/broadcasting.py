@@ -120,5 +120,4 @@ def chains_to(devices: Iterable[bytes], network: Network, plan: Plan) -> list[Ch
 
 def _covers(longer: Route, route: Route) -> bool:
     """Whether the last repeater of `route` speaks as one of `longer`, on the same carrier."""
-    passed = longer.hops[: len(route.hops)] == route.hops
-    return passed and longer.carriers[-1] == route.carriers[-1]
+    return route.hops[-1] in longer.hops and longer.carriers[-1] == route.carriers[-1]

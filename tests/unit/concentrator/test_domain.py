@@ -18,7 +18,7 @@ from osgp.security.profile import Code
 from osgp.spec import tables
 from osgp.spec.services import REQUESTS, Command, FullReadRequest, PartialWriteRequest
 from osgp.topology import Life
-from tests.support.street import Fate, MemoryVault, Street, meter, neuron
+from tests.support.street import Fate, MemoryVault, Street, meter, neuron, row
 
 HOUR, DAY = 3600.0, 86_400.0
 OWN_ID = b"\xcc" * 6
@@ -65,11 +65,6 @@ def broadcasts(street: Street) -> list[bytes]:
     sent = [npdu for npdu in frames if isinstance(npdu.destination, Broadcast)]
     apdus = [getattr(npdu.enclosed(), "apdu", b"") for npdu in sent]
     return [apdu for apdu in apdus if apdu[:1] == bytes((Code.BROADCAST,))]
-
-
-def row(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
-    """Everybody hears only his neighbours; the concentrator is at one end."""
-    return [frame] if abs(sender - receiver) == 1 else []
 
 
 def without(number: int) -> Fate:

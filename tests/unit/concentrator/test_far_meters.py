@@ -11,15 +11,10 @@ from osgp.lon import Lpdu, NeuronId
 from osgp.repeating import REQUEST_CODE
 from osgp.topology import Life
 from tests.support.impostor import answer_to
-from tests.support.street import Fate, Street, meter, neuron, omak
+from tests.support.street import Fate, Street, meter, neuron, omak, row
 
 HOUR, DAY = 3600.0, 86_400.0
 PLAN = Plan(visit_every=6 * HOUR, ranges=1)
-
-
-def row(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
-    """Everybody hears only his neighbours; the concentrator is at one end."""
-    return [frame] if abs(sender - receiver) == 1 else []
 
 
 def without(numbers: set[int], fate: Fate = row) -> Fate:

@@ -18,7 +18,7 @@ from osgp.meter import VirtualMeter
 from osgp.security.aes_client import AesClient
 from osgp.spec import tables
 from osgp.topology import Life
-from tests.support.street import Fate, Street, neuron
+from tests.support.street import Fate, Street, neuron, row
 from tests.support.suites import AES, DAY, HOUR, after_a_cut
 
 PROGRAM = b"PROGRAM2"
@@ -33,11 +33,6 @@ def runs(device: VirtualMeter, image: bytes = IMAGE) -> bool:
 def all_run(street: Street, count: int | None = None) -> Callable[[], bool]:
     told = len(street.meters) if count is None else count
     return lambda: len(street.told(Upgraded)) >= told
-
-
-def row(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
-    """Everybody hears only his neighbours; the concentrator is at one end."""
-    return [frame] if abs(sender - receiver) == 1 else []
 
 
 def packet(frame: bytes) -> int:

@@ -17,7 +17,7 @@ from osgp.security.profile import Code, Mode
 from osgp.security.secret import Secret
 from osgp.spec import tables
 from osgp.topology import Life
-from tests.support.street import START, Fate, Street, meter, neuron
+from tests.support.street import START, Fate, Street, meter, neuron, row
 from tests.support.suites import (
     AES,
     DAY,
@@ -56,9 +56,6 @@ def test_a_clock_that_is_nearly_right_is_left_alone() -> None:
 
 
 def test_through_chains_too() -> None:
-    def row(street: Street, sender: int, receiver: int, frame: bytes) -> list[bytes]:
-        return [frame] if abs(sender - receiver) == 1 else []
-
     street = Street(4, AES, row, aes={0, 1, 2, 3})
     street.run(6 * HOUR, lambda: lives(street) == [Life.OPERATING] * 4)
     assert lives(street) == [Life.OPERATING] * 4
