@@ -142,12 +142,15 @@ def cache_directory() -> Path:
 
 def talk(access: Access, action: Callable[[Device], Awaitable[T]], *, quiet: bool = False) -> T:
     """What `action` returns for an open device; shows progress meanwhile, on stderr."""
+    from osgp.run.reading.alerts import AlertWatch
     from osgp.run.reading.device import open_device
 
     async def run() -> T:
         async with open_device(access) as device:
             with watched(device, quiet=quiet):
-                return await action(device)
+                result = await action(device)
+            await AlertWatch(said).follow(device)
+            return result
 
     return asyncio.run(run())
 

@@ -67,18 +67,20 @@ def read(
 
 async def _watch(access: Access, once: Callable[[Device], Awaitable[None]], period: float) -> None:
     """Reads every `period` seconds; long pauses leave the port to others."""
+    from osgp.run.reading.alerts import AlertWatch
     from osgp.run.reading.device import open_device
 
-    loop = asyncio.get_running_loop()
+    loop, alerts = asyncio.get_running_loop(), AlertWatch(ports.said)
     due = loop.time()
     while True:
         async with open_device(access) as device:
             while True:
                 await once(device)
+                await alerts.follow(device)
                 due = max(due + period, loop.time())
                 if period > STAY:
                     break
-                await asyncio.sleep(due - loop.time())
+                await alerts.pause(device, due - loop.time())
         await asyncio.sleep(max(0.0, due - loop.time()))
 
 

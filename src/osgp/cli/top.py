@@ -53,10 +53,11 @@ def top(
 
 async def _look(access: Access, view: View, every: float, count: int | None, *, json: bool) -> None:
     """Looks until it has looked so often. The first failure ends it; later ones are shown."""
+    from osgp.run.reading.alerts import AlertWatch
     from osgp.run.reading.device import open_device
     from osgp.run.top import glance
 
-    looks = 0
+    looks, alerts = 0, AlertWatch(ports.said if json else view.remarked)
     while count is None or looks < count:
         try:
             async with open_device(access) as device:
@@ -65,6 +66,9 @@ async def _look(access: Access, view: View, every: float, count: int | None, *, 
                     seen = await device.run(lambda reader: glance(reader, view.meter, moment))  # noqa: B023  # run before the next round
                     looks += 1
                     view.show(seen)
+                    await alerts.follow(device)
+                    if not alerts.known:
+                        view.remarked("")
                     if json:
                         print_json(seen)
                     if count is None or looks < count:

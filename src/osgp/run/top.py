@@ -73,6 +73,7 @@ class View:
         self._powers: deque[float] = deque(maxlen=KEPT)
         self._last: Glance | None = None
         self._trouble = ""
+        self.remark = ""
 
     @property
     def meter(self) -> Meter | None:
@@ -83,6 +84,10 @@ class View:
         power = seen.power()
         if power is not None:
             self._powers.append(power)
+
+    def remarked(self, line: str) -> None:
+        """What stands below the picture; nothing for an empty line."""
+        self.remark = line
 
     def trouble(self, reason: str) -> None:
         """The last look failed; what was seen before stays, marked as old."""
@@ -111,6 +116,8 @@ class View:
             yield Text(sparkline(self._powers, width - FRAME), "cyan")
         yield self._phases(seen, max(width - BESIDE_BAR, 0))
         yield self._facts(seen)
+        if self.remark:
+            yield Text(self.remark, "yellow")
         if self._trouble:
             yield Text(f"{seen.taken.astimezone():%H:%M:%S} and not since: {self._trouble}", "red")
 

@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from osgp.errors import DecodeError, OsgpError, ServiceError, StoreError, UsageError
+from osgp.run.reading.alerts import AlertWatch
 from osgp.run.reading.device import Access, Device, open_device
 from osgp.run.reading.keyfiles import key_for
 from osgp.run.reading.mbus import MBusDevice, read_mbus
@@ -69,6 +70,7 @@ class Poller:
         self._judge = Plausibility(section.limits)
         self._access = access_of(section, directory, cache)
         self._mbus: list[MBusDevice] = []
+        self._alerts = AlertWatch(self._alerted)
         self._visits = 0
 
     async def run(self) -> None:
@@ -121,7 +123,11 @@ class Poller:
             found = await device.run(survey)
             self._check_serial(found)
             await self._read_mbus(device)
+            await self._alerts.follow(device)
         return self._sample(found)
+
+    def _alerted(self, line: str) -> None:
+        log.info(line, meter=self.section.id)
 
     def _check_serial(self, found: Survey) -> None:
         wanted, serial = self.section.serial, found.meter.serial

@@ -46,6 +46,7 @@ from osgp.session.reader import DeviceReader
 from osgp.spec import table_name
 from osgp.transport import CallingDriver
 
+from .alerts import Alerts
 from .cache import (
     DIMENSION_TABLES,
     DimensionCache,
@@ -122,6 +123,11 @@ class Device:
         self._recalled = False
         self._patience = Patience(access.speed)
         self._log = log
+
+    @property
+    def mep_port(self) -> int:
+        """Which of the meter's MEP ports this is, 1 or 2; 1 on others."""
+        return self._access.mep_port
 
     @property
     def tables(self) -> PortTables:
@@ -225,7 +231,9 @@ class Device:
         key = self._access.key
         if key is None:
             return "this meter wants a key: --key-file FILE"
-        return f"is it this meter's key? it was {key}"
+        plain = self._access.mep is not None and self._access.tls is None
+        other = "; a port that takes TLS only wants --tls MAK or MBK" if plain else ""
+        return f"is it this meter's key? it was {key}{other}"
 
 
 @asynccontextmanager
@@ -259,13 +267,6 @@ def _port_name(access: Access) -> str:
     return "optical" if access.optical else "mep"
 
 
-class Alerts:
-    """How often the meter said that it has something for its MEP client (see `alert_flags`)."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
 def _composed(
     access: Access, log: FrameLog | None, alerts: Alerts
 ) -> tuple[CallingDriver, _Session]:
@@ -276,7 +277,7 @@ def _composed(
 
     def on_event(event: PortEvent) -> None:
         if isinstance(event, Alert):
-            alerts.count += 1
+            alerts.arrived()
         if log is not None and isinstance(event, Broken | Echoed):
             log.note(getattr(event, "reason", "echo: what was sent came back"))
 
