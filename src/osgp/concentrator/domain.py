@@ -31,10 +31,12 @@ _DAY: Final = 86_400
 
 
 class KeptDomain(msgspec.Struct, frozen=True, array_like=True):
-    """`keys`: the state of `DomainKeys`. `day`: (UTC, since 1970) up to which they have aged."""
+    """`keys`: the state of `DomainKeys`. `day`: (UTC, since 1970) up to which they have aged.
+    `uses`: of one generation, the plan's or the least ET04.123 of a device."""
 
     keys: bytes
     day: int
+    uses: int
 
     def __repr__(self) -> str:
         return f"<KeptDomain day={self.day}>"
@@ -53,6 +55,7 @@ class Domain:
         self._clock, self._entropy = clock, entropy
         self._keys: DomainKeys | None = None
         self._day = 0
+        self._uses = plan.key_uses
 
     @property
     def renewing(self) -> bool:
@@ -70,6 +73,14 @@ class Domain:
         message = keys.seal(apdu)
         self._save(keys)
         return message
+
+    def limit(self, uses: int) -> None:
+        """A device has shown ET04.123: it hears no more broadcasts under one key than that."""
+        if 0 < uses < self._uses:
+            keys = self._current()
+            keys.limit_to(uses)
+            self._uses = uses
+            self._write(keys)
 
     def hand_to(self, client: AesClient) -> bool:
         """Let a device's client want what the device lacks; False if it lacks nothing."""
@@ -108,23 +119,26 @@ class Domain:
         self._day = today
 
     def _opened(self) -> DomainKeys:
-        limit, validity = self._plan.key_uses, self._plan.key_validity_days
+        validity = self._plan.key_validity_days
         record = self._vault.get(self._own_id)
         if record is None:
             name = osgp_csprg(ID_SIZE, self._entropy)
-            return DomainKeys.create(name, self._entropy, limit, validity)
+            return DomainKeys.create(name, self._entropy, self._uses, validity)
         try:
             kept = msgspec.msgpack.decode(record, type=KeptDomain)
         except msgspec.MsgspecError:
             raise DecodeError("this is no stored domain key") from None
-        self._day = kept.day
-        return DomainKeys.restore(kept.keys, limit, validity)
+        self._day, self._uses = kept.day, min(self._uses, kept.uses)
+        return DomainKeys.restore(kept.keys, self._uses, validity)
 
     def _save(self, keys: DomainKeys) -> None:
         if keys.must_persist:
-            kept = KeptDomain(keys.export_state(), self._day)
-            try:
-                self._vault.put(self._own_id, msgspec.msgpack.encode(kept))
-            except StoreError:
-                self._keys = None
-                raise
+            self._write(keys)
+
+    def _write(self, keys: DomainKeys) -> None:
+        kept = KeptDomain(keys.export_state(), self._day, self._uses)
+        try:
+            self._vault.put(self._own_id, msgspec.msgpack.encode(kept))
+        except StoreError:
+            self._keys = None
+            raise

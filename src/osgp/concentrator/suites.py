@@ -142,6 +142,7 @@ class Suites:
         if session.bound and shown.mode != Mode.AES:
             log.warning("open to the old suite", device=known.name, mode=shown.mode)
             session.close()
+        self.domain.limit(shown.uses)
         if 0 < shown.uses < session.uses:
             self._open(known.device.neuron_id, session.limited(shown.uses))
 

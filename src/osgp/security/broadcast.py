@@ -66,7 +66,7 @@ class BroadcastSender:
     def __init__(self, key: DomainKey, number: int = 0, limit: int = MAX_USES) -> None:
         self.key = key
         self.number = ForwardNumber(number, _RESERVE)
-        self._limit = limit
+        self.limit = limit
         self._aead = profile.broadcast_key(key.key, key.domain, key.generation)
         self._prefix = profile.nonce_prefix(Purpose.BROADCAST, key.domain, key.generation)
 
@@ -83,7 +83,7 @@ class BroadcastSender:
         if apdu[:1] != b"\0":
             raise LocalProtocolError("an APDU to be sealed starts with the message code 00")
         number = self.number.take()
-        if number > self._limit:
+        if number > self.limit:
             raise LocalProtocolError("this domain key is used up: renew it")
         sequence = number.to_bytes(SEQUENCE_SIZE, "big")
         return (
@@ -205,12 +205,18 @@ class BroadcastReceiver:
         self._dirty = True
 
     def open(self, message: bytes) -> OpenedRequest:
-        """Judge a secured broadcast; it never gets a reply, whatever the outcome."""
-        for held in self._held:
+        """Judge a secured broadcast; it never gets a reply, whatever the outcome.
+
+        One that was heard already, as from another repeater, is no use of the key.
+        """
+        number = int.from_bytes(message[1:_HEAD], "big")
+        ahead = [held for held in self._held if number > held.base]
+        for held in ahead:
             apdu = held.open(message)
             if apdu is not None:
-                return self._admit(held, apdu, int.from_bytes(message[1:_HEAD], "big"))
-        return OpenedRequest(Outcome.BAD_DIGEST)
+                return self._admit(held, apdu, number)
+        stale = self._held and not ahead
+        return OpenedRequest(Outcome.BAD_SEQUENCE if stale else Outcome.BAD_DIGEST)
 
     def _confirm(self, held: _Generation, state: ReceiverState) -> bool:
         self._dirty |= held.advance(state.base)

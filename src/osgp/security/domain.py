@@ -97,6 +97,10 @@ class DomainKeys:
         number = self._sender.export()
         return msgspec.msgpack.encode(msgspec.structs.replace(self._state, number=number))
 
+    def limit_to(self, uses: int) -> None:
+        """A device of the domain lets its key be used less often."""
+        self._limit = self._sender.limit = min(uses, self._limit)
+
     def seal(self, apdu: bytes) -> bytes:
         """A broadcast under the generation in use."""
         return self._sender.seal(apdu)

@@ -12,7 +12,7 @@ from osgp.concentrator.plan import Plan, Suite
 from osgp.errors import DecodeError, LocalProtocolError, StoreError
 from osgp.lon import Broadcast, Lpdu
 from osgp.meter import VirtualMeter
-from osgp.security.aes_device import AesServer
+from osgp.security.aes_device import AesServer, Limits
 from osgp.security.broadcast import BroadcastReceiver
 from osgp.security.profile import Code
 from osgp.spec import tables
@@ -321,3 +321,27 @@ def test_a_meter_without_power_for_a_moment_keeps_its_window() -> None:
     assert heard(street) == [1]
     (message,) = set(broadcasts(street))
     assert receiver(street, 0).open(message).outcome.name == "BAD_SEQUENCE"
+
+
+def test_the_key_is_renewed_before_the_weakest_device_refuses_it() -> None:
+    """A meter whose keys may be used 60 times only (ET04.123), broadcasts included."""
+    street = Street(2, PLAN, aes={0, 1}, limits=Limits(uses=60))
+    street.run(HOUR, all_read(street))
+    street.restart()
+    for turn in range(50):
+        street.concentrator.broadcast(READ)
+        street.run(60.0, said(street, turn + 1))
+    street.run(13 * HOUR)
+    assert set(generations(street)) == {2}
+    before = heard(street)
+    street.concentrator.broadcast(READ)
+    street.run(60.0, said(street, 51))
+    assert heard(street) == [base + 1 for base in before]
+
+
+def test_what_is_heard_from_several_sides_uses_the_key_once() -> None:
+    street = taken_in(5, PLAN, row)
+    street.fate = lambda street, sender, receiver, frame: [frame]
+    street.concentrator.broadcast(READ)
+    street.run(600.0, said(street))
+    assert [server(street, number).broadcast_uses for number in range(5)] == [1] * 5

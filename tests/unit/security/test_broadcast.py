@@ -144,13 +144,28 @@ def test_the_sender_s_jump_after_a_power_cut_stays_inside_the_default_window() -
 def test_uses_end() -> None:
     ears = receiver(limit=5)
     for _ in range(5):
-        ears.open(b"\x11" + bytes(20))
+        ears.open(b"\x11\0\0\0\1" + bytes(16))
     assert ears.used == 5
     assert ears.open(at(1)).outcome is Outcome.BAD_DIGEST
     sender = BroadcastSender(FIRST, limit=1)
     sender.seal(APDU)
     with pytest.raises(LocalProtocolError, match="renew"):
         sender.seal(APDU)
+
+
+def test_what_is_behind_the_window_is_no_use_of_the_key() -> None:
+    ears = receiver(ReceiverState(FIRST, 7, 10))
+    outcomes = {ears.open(message).outcome for message in (at(7), at(1), b"\x11" + bytes(20))}
+    assert (outcomes, ears.used) == ({Outcome.BAD_SEQUENCE}, 0)
+
+
+def test_the_same_key_again_moves_the_window_forward_only() -> None:
+    ears = receiver(ReceiverState(FIRST, 7, 10))
+    assert ears.install(ReceiverState(FIRST, 5, 10))
+    assert ears.base == 7
+    assert ears.install(ReceiverState(FIRST, 2000, 10))
+    assert ears.open(at(1999)).outcome is Outcome.BAD_SEQUENCE
+    assert ears.open(at(2001)).outcome is Outcome.ACCEPTED
 
 
 def test_without_a_domain_key_nothing_is_heard() -> None:
