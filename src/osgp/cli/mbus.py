@@ -54,9 +54,10 @@ def mbus(
 
 async def _ask_now(device: Device, found: list[MBusDevice], *, mep: bool) -> None:
     from osgp.run.reading.ordering import FIRST_MEP, FIRST_OPTICAL, order_reads
+    from osgp.spec.tables.mbus import M_BUS_DEVICES
 
     first = FIRST_MEP if mep else FIRST_OPTICAL
-    slots = {one.handle: one.slot + 1 for one in found}
+    slots = {one.handle: one.slot + 1 for one in found if one.slot < M_BUS_DEVICES}
     failed = await device.run_once(lambda reader: order_reads(reader, list(slots), first=first))
     for handle, reason in failed.items():
         ports.said(f"slot {slots[handle]}: {reason}")

@@ -226,7 +226,7 @@ class _Composition:
         driver = self._drivers[name] = Driver(machine, tap=tap)
         self._later(driver.aclose)
         if place == PTY:
-            self._serving.addresses[name] = serve_pty(driver).path
+            self._serving.addresses[name] = serve_pty(driver, with_speed=name in MEP_PORTS).path
             return
         found = self._checked(place)
         server = await serve_tcp(driver, found.host, found.port)

@@ -18,10 +18,17 @@ from .driver import Driver
 CHUNK: Final = 4096
 LOOK_EVERY: Final = 0.005
 """Seconds between looks at what a program has read."""
+TAKEN_WITHIN: Final = 0.5
+"""Seconds that a program has to read what is written before the speed changes."""
+OUTPUT_SPEED: Final = 5
+"""Place in what `termios.tcgetattr` gives."""
 
 
 class Pty(asyncio.WriteTransport):
-    """The master side. `path` is what other programs open, one after another."""
+    """The master side. `path` is what other programs open, one after another.
+
+    As on a wire, who has set another speed is not understood, once the line has been given one.
+    """
 
     def __init__(self, driver: Driver) -> None:
         super().__init__()
@@ -35,11 +42,26 @@ class Pty(asyncio.WriteTransport):
         self._pending = bytearray()
         self._blocked = False
         self._closed = False
+        self._speed: int | None = None
         self._loop.add_reader(self._master, self._readable)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._pending += data
-        self._flush()
+        if self._understood():
+            self._pending += data
+            self._flush()
+
+    async def set_speed(self, bits_a_second: int) -> None:
+        """Gives the line a speed, when a program has taken everything written before.
+
+        One that terminals do not know goes unchecked.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_WITHIN):
+                await self.drain()
+        self._speed = getattr(termios, f"B{bits_a_second}", None)
+
+    def _understood(self) -> bool:
+        return self._speed is None or termios.tcgetattr(self._slave)[OUTPUT_SPEED] == self._speed
 
     async def drain(self) -> None:
         """Until a program has taken everything: what it did not, the last close throws away."""
@@ -68,7 +90,9 @@ class Pty(asyncio.WriteTransport):
 
     def _readable(self) -> None:
         with suppress(BlockingIOError):
-            self._driver.data_received(os.read(self._master, CHUNK))
+            data = os.read(self._master, CHUNK)
+            if self._understood():
+                self._driver.data_received(data)
 
     def _flush(self) -> None:
         """Writes what the terminal takes; a program that reads nothing loses the rest."""
@@ -91,12 +115,17 @@ class Pty(asyncio.WriteTransport):
             self._loop.remove_writer(self._master)
 
 
-def serve_pty(driver: Driver) -> Pty:
-    """Opens a pseudo-terminal and drives it. Raises TransportError where there is none."""
+def serve_pty(driver: Driver, *, with_speed: bool = False) -> Pty:
+    """Opens a pseudo-terminal and drives it. Raises TransportError where there is none.
+
+    `with_speed`: when the machine changes its speed, programs have to follow.
+    """
     try:
         pty = Pty(driver)
     except OSError as error:
         raise TransportError(f"no pseudo-terminal: {error}", retryable=False) from error
     driver.drain = pty.drain
+    if with_speed:
+        driver.set_speed = pty.set_speed
     driver.connection_made(pty)
     return pty

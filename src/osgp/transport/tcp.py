@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from osgp.errors import TransportError
 
@@ -56,7 +57,10 @@ async def serve_tcp(driver: Driver, host: str = "127.0.0.1", port: int = 0) -> T
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Cable(driver), host, port)
     except OSError as error:
-        raise TransportError(f"cannot listen on {host}:{port}: {error}", retryable=False) from error
+        reason = _reason(error)
+        raise TransportError(
+            f"cannot listen on {host}:{port}: {reason}", retryable=False
+        ) from error
     return TcpServer(server, driver)
 
 
@@ -65,4 +69,10 @@ async def connect_tcp(driver: Driver, host: str, port: int) -> None:
     try:
         await asyncio.get_running_loop().create_connection(lambda: driver, host, port)
     except OSError as error:
-        raise TransportError(f"cannot connect to {host}:{port}: {error}") from error
+        raise TransportError(f"cannot connect to {host}:{port}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """What the system says; asyncio puts places around it that are known already."""
+    number = error.errno or 0
+    return os.strerror(number).lower() if number > 0 else str(error)
