@@ -52,6 +52,7 @@ class ClientState(msgspec.Struct, frozen=True, array_like=True):
     """Everything about one device that survives a power cut.  Holds keys: a key store's matter.
 
     A device fresh from the factory: its id (6 bytes) and `LongTermKey(0, factory key)`.
+    `domain_epoch`: the channel under which the domain key was wanted; 0 once it was refused.
     """
 
     device: bytes
@@ -67,6 +68,7 @@ class ClientState(msgspec.Struct, frozen=True, array_like=True):
     domain_delivered: bool = True
     mode: int | None = None
     mode_delivered: bool = True
+    domain_epoch: int = 0
 
     def __repr__(self) -> str:
         return f"<ClientState for {self.device.hex()} epoch {self.epoch}>"
@@ -136,9 +138,11 @@ class AesClient:
         return self._state.domain
 
     def holds(self, key: DomainKey) -> bool:
-        """Whether the device has confirmed the key of this domain and generation."""
-        wish = self._state.domain
-        return self._state.domain_delivered and wish is not None and wish.key.is_same(key)
+        """Whether the device has confirmed the key of this domain and generation, wanted since
+        the present channel was made: before that it may have been in other hands."""
+        state = self._state
+        sure = state.domain_delivered and state.domain_epoch == state.epoch
+        return sure and state.domain is not None and state.domain.key.is_same(key)
 
     @property
     def must_persist(self) -> bool:
@@ -192,7 +196,7 @@ class AesClient:
 
     def want_domain_key(self, wish: DomainWish) -> None:
         """A domain key of a newer generation (F.10.2)."""
-        self._change(domain=wish, domain_delivered=False)
+        self._change(domain=wish, domain_delivered=False, domain_epoch=self._state.epoch)
 
     def want_mode(self, mode: Mode) -> None:
         """Another security mode, ET04.127."""
@@ -349,9 +353,12 @@ class AesClient:
                 self._want_status = False
 
     def _refuse(self, command: Command) -> None:
-        """A domain key that the device does not take is no longer wanted: all else works."""
+        """A domain key that the device does not take is no longer wanted: all else works.
+
+        It is remembered: the device may have it all the same.
+        """
         if command is Command.DOMAIN_KEY:
-            self._change(domain=None, domain_delivered=True)
+            self._change(domain_delivered=True, domain_epoch=0)
 
     def _ready(self) -> ClientContext:
         if self._channel is None:

@@ -11,6 +11,7 @@ when every device has confirmed it; until then the old one works everywhere.
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 import msgspec
@@ -42,6 +43,10 @@ class DomainKey(msgspec.Struct, frozen=True, array_like=True):
     def is_same(self, other: DomainKey) -> bool:
         """Whether both are the same generation of the same domain."""
         return (self.domain, self.generation) == (other.domain, other.generation)
+
+    def equals(self, other: DomainKey) -> bool:
+        """Whether both are the same generation with the same key; compared in constant time."""
+        return self.is_same(other) and hmac.compare_digest(self.key, other.key)
 
     def __repr__(self) -> str:
         return f"<DomainKey generation {self.generation}>"
@@ -115,17 +120,14 @@ class _Generation:
         except InvalidTag:
             return None
 
-    def accept(self, number: int) -> bool:
-        good = self.base < number <= self.base + self.delta
-        if good:
-            self.base = number
-        return good
+    def expects(self, number: int) -> bool:
+        return self.base < number <= self.base + self.delta
 
-    def advance(self, base: int) -> bool:
-        """Let the window begin at `base`, if it begins before; whether it did."""
-        moved = base > self.base
-        self.base = max(base, self.base)
-        return moved
+    def confirm(self, base: int, delta: int) -> bool:
+        """Let the window begin at `base`, unless it begins later; whether anything changed."""
+        before = self.base, self.delta
+        self.base, self.delta = max(base, self.base), delta
+        return before != (self.base, self.delta)
 
     def export(self) -> ReceiverState:
         used, days = self.usage.export(), self.age.days
@@ -183,13 +185,15 @@ class BroadcastReceiver:
         broadcasts of the former domain are refused from then on.  If that domain comes back, `base`
         must be its present number, as `DomainKeys.hand_to` gives it: nothing older is remembered.
 
-        The generation held already, with the same key, is confirmed again, and its window moves
-        forward with `base` for a device that has missed too many; it never moves back.  An older
-        generation goes: a sender makes a new one only when the one before is in use everywhere,
-        whether this device has heard a broadcast under it or not.
+        A generation held already, with the same key, is confirmed again, and its window moves
+        forward with `base` for a device that has missed too many; it never moves back.  The older
+        of two goes when a third comes: a sender makes that one only when the second is in use
+        everywhere, whether this device has heard a broadcast under it or not.
         """
-        if self._held and state.key == self._held[-1].key:
-            return self._confirm(self._held[-1], state)
+        for held in self._held:
+            if held.key.equals(state.key):
+                self._dirty |= held.confirm(state.base, state.delta)
+                return True
         if self._held and state.key.domain != self._held[-1].key.domain:
             return self._change_domain(state)
         if state.key.generation <= self.generation:
@@ -207,20 +211,17 @@ class BroadcastReceiver:
     def open(self, message: bytes) -> OpenedRequest:
         """Judge a secured broadcast; it never gets a reply, whatever the outcome.
 
-        One that was heard already, as from another repeater, is no use of the key.
+        A number that is expected under no key is no use of one, as when several repeaters say it.
         """
         number = int.from_bytes(message[1:_HEAD], "big")
-        ahead = [held for held in self._held if number > held.base]
-        for held in ahead:
+        expecting = [held for held in self._held if held.expects(number)]
+        for held in expecting:
             apdu = held.open(message)
             if apdu is not None:
                 return self._admit(held, apdu, number)
-        stale = self._held and not ahead
-        return OpenedRequest(Outcome.BAD_SEQUENCE if stale else Outcome.BAD_DIGEST)
-
-    def _confirm(self, held: _Generation, state: ReceiverState) -> bool:
-        self._dirty |= held.advance(state.base)
-        return True
+        if self._held and not expecting:
+            return OpenedRequest(Outcome.BAD_SEQUENCE, sequence=number)
+        return OpenedRequest(Outcome.BAD_DIGEST)
 
     def _change_domain(self, state: ReceiverState) -> bool:
         self._held = [self._generation(state)]
@@ -232,9 +233,7 @@ class BroadcastReceiver:
         return _Generation(state, self._events, self._limit, self._validity)
 
     def _admit(self, held: _Generation, apdu: bytes, number: int) -> OpenedRequest:
-        if not held.accept(number):
-            return OpenedRequest(Outcome.BAD_SEQUENCE, sequence=number)
-        self._dirty = True
+        held.base, self._dirty = number, True
         if held is not self._held[0]:
             self._held = [held]
             change = SecurityEvent(EventKind.DOMAIN_KEY_CHANGED, held.key.generation)

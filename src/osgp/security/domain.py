@@ -6,10 +6,13 @@
                                          next one in use; the present one is forgotten
 
 Until the last device has confirmed, broadcasts go out under the present generation, which every
-device still accepts; one that is new in the domain gets the present one first, and the next after
-it.  A device that cannot be reached may be left behind with `complete`; it gets the key when it is
-heard again.  One that has missed so many broadcasts that its window may be behind is told to go on
-at the present number.
+device still accepts; one that is new in the domain, or has a new channel, gets the present one
+first, and the next after it.  A device that cannot be reached may be left behind with `complete`;
+it gets the key when it is heard again.  One that has missed so many broadcasts that its window may
+be behind is told to go on at the present number.
+
+A renewal that is asked for while one is under way follows it: a device that was removed meanwhile
+may have the next generation already.
 """
 
 from __future__ import annotations
@@ -25,18 +28,24 @@ from osgp.security.aes_client import VALIDITY_DAYS, AesClient, DomainWish
 from osgp.security.broadcast import DEFAULT_DELTA, BroadcastSender, DomainKey
 from osgp.security.guard import MAX_USES, WARN_SHARE
 
+LAST_GENERATION: Final = 0xFFFF
 LAST_SHARE: Final = 0.95
 GRACE_DAYS: Final = 30
 """For devices that are not heard: until then the domain waits for them with the next generation."""
 
 
 class DomainState(msgspec.Struct, frozen=True, array_like=True):
-    """What survives a power cut.  Holds keys: a key store's matter."""
+    """What survives a power cut.  Holds keys: a key store's matter.
+
+    `waiting_days`: since the next generation was made. `again`: it is to have a successor at once.
+    """
 
     key: DomainKey
     number: int = 0
     next_key: DomainKey | None = None
     age_days: int = 0
+    waiting_days: int = 0
+    again: bool = False
 
     def __repr__(self) -> str:
         return f"<DomainState {self.key}>"
@@ -106,29 +115,32 @@ class DomainKeys:
         return self._sender.seal(apdu)
 
     def new_day(self) -> None:
-        """To be called once a day: the generation in use grows old."""
-        self._state = msgspec.structs.replace(self._state, age_days=self._state.age_days + 1)
-        self._dirty = True
+        """To be called once a day: the generation in use grows old, a renewal takes its time."""
+        state = self._state
+        waiting = state.waiting_days + int(self.renewing)
+        self._change(age_days=state.age_days + 1, waiting_days=waiting)
 
     @property
     def worn(self) -> bool:
-        """Is it time for `renew`: at 80 % of the uses, or at the end of the validity period?
+        """Is it time for `renew`: at 80 % of the uses, at the end of the validity period, or
+        because that was asked for while the present generation was on its way?
 
         The devices' own validity period is longer (`Limits`).
         """
+        state = self._state
         used = self._sender.number.last >= self._limit * WARN_SHARE
-        return used or self._state.age_days >= self._validity
+        return used or state.again or state.age_days >= self._validity
 
     def renew(self, entropy: Entropy) -> None:
-        """Make the next generation; a renewal that is under way goes on unchanged."""
-        if self._state.next_key is not None:
+        """Make the next generation; one that is under way goes on, and another one follows it."""
+        if self.renewing:
+            self._change(again=True)
             return
         key = self._state.key
-        if key.generation == 0xFFFF:
+        if key.generation == LAST_GENERATION:
             raise LocalProtocolError("a domain's generations are used up: give it another id")
         newer = DomainKey(key.generation + 1, key.domain, osgp_csprg(KEY_SIZE, entropy))
-        self._state = msgspec.structs.replace(self._state, next_key=newer)
-        self._dirty = True
+        self._change(next_key=newer, waiting_days=0, again=False)
 
     def hand_to(self, client: AesClient, delta: int = DEFAULT_DELTA) -> bool:
         """Let a device's client want what the device lacks; False if it lacks nothing.
@@ -147,26 +159,31 @@ class DomainKeys:
 
     @property
     def overdue(self) -> bool:
-        """Does the generation in use near its end, so that who is silent has to be left behind?"""
+        """Has the renewal waited long enough, or are the uses near their end, so that who is
+        silent has to be left behind?"""
         used = self._sender.number.last >= self._limit * LAST_SHARE
-        return used or self._state.age_days >= self._validity + GRACE_DAYS
+        return used or self._state.waiting_days >= GRACE_DAYS
 
     def complete(self) -> None:
         """Use the next generation from now on; LocalProtocolError if there is none."""
         if self._state.next_key is None:
             raise LocalProtocolError("no renewal is under way")
-        self._state = DomainState(self._state.next_key)
+        self._state = DomainState(self._state.next_key, again=self._state.again)
         self._sender = BroadcastSender(self._state.key, 0, self._limit)
         self._dirty = True
 
     def _lacked_by(self, client: AesClient, delta: int) -> DomainWish | None:
         present, newer = self._state.key, self._state.next_key
         wish, number = client.domain_wish, self._sender.number.last
-        if newer is not None and wish is not None and wish.key.is_same(newer):
-            return None if client.holds(newer) else wish
-        if not client.holds(present) or wish is None:
+        if newer is not None and client.holds(newer):
+            return None
+        if wish is None or not client.holds(present):
             return DomainWish(present, number, delta)
         if newer is not None:
             return DomainWish(newer, 0, delta)
-        in_window = number - wish.base < wish.delta // 2
+        in_window = number - wish.base < max(1, wish.delta // 2)
         return None if in_window else DomainWish(present, number, delta)
+
+    def _change(self, **changes: object) -> None:
+        self._state = msgspec.structs.replace(self._state, **changes)
+        self._dirty = True

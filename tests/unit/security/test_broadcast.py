@@ -124,6 +124,28 @@ def test_an_accepted_broadcast_is_not_accepted_again_after_a_power_cut() -> None
     assert revived.open(at(5)).outcome is Outcome.ACCEPTED
 
 
+def test_every_change_is_to_be_written_before_anything_is_done() -> None:
+    ears = receiver()
+    changes = (
+        lambda: ears.open(at(4)),
+        lambda: ears.install(ReceiverState(FIRST, 9, 10)),
+        lambda: ears.install(ReceiverState(FIRST, 9, 20)),
+        lambda: ears.install(ReceiverState(SECOND, 0, 10)),
+        lambda: ears.install(ReceiverState(FIRST, 12, 20)),
+        lambda: ears.open(at(1, SECOND)),
+        lambda: ears.install(ReceiverState(DomainKey(1, b"others", b"o" * 16), 0)),
+    )
+    for change in changes:
+        ears.export()
+        assert not ears.must_persist
+        change()
+        assert ears.must_persist
+    ears.export()
+    ears.open(at(1))
+    ears.install(ReceiverState(DomainKey(1, b"others", b"o" * 16), 0))
+    assert not ears.must_persist
+
+
 def test_the_sender_s_jump_after_a_power_cut_stays_inside_the_default_window() -> None:
     ears = BroadcastReceiver((ReceiverState(FIRST, 0),), deque())
     sender = BroadcastSender(FIRST)
@@ -166,6 +188,30 @@ def test_the_same_key_again_moves_the_window_forward_only() -> None:
     assert ears.install(ReceiverState(FIRST, 2000, 10))
     assert ears.open(at(1999)).outcome is Outcome.BAD_SEQUENCE
     assert ears.open(at(2001)).outcome is Outcome.ACCEPTED
+
+
+def test_a_number_beyond_the_window_is_no_use_of_the_key_either() -> None:
+    ears = receiver()
+    assert ears.open(at(11)).outcome is Outcome.BAD_SEQUENCE
+    assert (ears.used, ears.base) == (0, 0)
+
+
+def test_both_generations_held_are_confirmed_again() -> None:
+    """A concentrator that does not know what a device holds begins with the present one."""
+    ears = receiver()
+    ears.install(ReceiverState(SECOND, 0, 10))
+    assert ears.install(ReceiverState(FIRST, 50, 10))
+    assert ears.install(ReceiverState(SECOND, 0, 10))
+    assert ears.open(at(50)).outcome is Outcome.BAD_SEQUENCE
+    assert ears.open(at(51)).outcome is Outcome.ACCEPTED
+    assert ears.open(at(1, SECOND)).outcome is Outcome.ACCEPTED
+
+
+def test_the_same_key_again_changes_the_width_of_the_window() -> None:
+    ears = receiver()
+    assert ears.install(ReceiverState(FIRST, 0, 100))
+    assert (ears.base, ears.delta) == (0, 100)
+    assert ears.open(at(100)).outcome is Outcome.ACCEPTED
 
 
 def test_without_a_domain_key_nothing_is_heard() -> None:
