@@ -65,7 +65,10 @@ async def _run(config: BridgeConfig, directory: Path, once: bool, json: bool) ->
     state = None if kept is None else Path(kept)
     made = Bridge(config, directory, _print if json else None, state)
     if once:
-        return await made.once()
+        done = await made.once()
+        if done and not json and made.publisher is not None:
+            ports.said("read and published")
+        return done
     task = asyncio.ensure_future(made.run())
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):

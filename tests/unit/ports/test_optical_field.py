@@ -328,9 +328,38 @@ def test_a_looped_line_is_recognised() -> None:
     port = OpticalPort()
     cable = calling(port, Loop(None))
     cable.ends = (cable.ends[0], _Mute(cable.ends[1]))
+    session, began = OpticalSession(port, RK), cable.now
     with pytest.raises(TransportError, match="echo") as caught:
-        cable.call(OpticalSession(port, RK).open())
+        cable.call(session.during(lambda: session.tables.read(0, 0, 1)))
     assert "looped" in caught.value.hint
+    cable.call(session.close())
+    assert cable.now - began < 9, "four identifications, and nobody to say goodbye to"
+
+
+def test_a_reflecting_head_on_a_meter_that_is_not_ready_is_no_loop() -> None:
+    """Nine packets are answered with NAK before the meter listens: more than one attempt's."""
+
+    class Sleepy(Around):
+        def __init__(self, inner: Any) -> None:
+            super().__init__(inner)
+            self.echo, self.refused = b"", 0
+
+        def receive(self, data: bytes, now: float) -> None:
+            self.echo += data
+            if data.startswith(b"\xee") and self.refused < 9:
+                self.refused += 1
+                self.echo += b"\x15"
+            else:
+                super().receive(data, now)
+
+        def data_to_send(self, now: float) -> bytes:
+            echo, self.echo = self.echo, b""
+            return echo + super().data_to_send(now)
+
+    port = OpticalPort()
+    cable = calling(port, Sleepy(OpticalServer(shelf(), KEYS)))
+    cable.call(OpticalSession(port, RK).open())
+    assert Echoed() in cable.reported[0]
 
 
 class _Mute(Around):

@@ -18,7 +18,10 @@ from osgp.security.machine import Machine, Transitions
 
 from .frame import LENGTH, MAX_MESSAGE, STANDARD, FrameParser, Item, Mark, MepTiming, frame
 
-ADVICE: Final = "no answer: check wiring and supply of the MEP port, the speed (ET13), the path"
+ADVICE: Final = (
+    "no answer: check wiring and supply of the MEP port, its speed (ET13), the path, and before "
+    "firmware 4.0 that nobody uses the optical port"
+)
 
 
 class Asking(Enum):

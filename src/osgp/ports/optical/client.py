@@ -240,6 +240,6 @@ _AWAITING: Final = frozenset({Asking.AWAITING, Asking.KEPT})
 
 
 def _unanswered(echo: bool) -> TransportError:
-    error = TransportError("only an echo came back" if echo else "no answer")
+    error = TransportError("only an echo came back" if echo else "no answer", retryable=not echo)
     error.hint = LOOP if echo else ADVICE
     return error

@@ -89,7 +89,7 @@ class Through(msgspec.Struct, frozen=True):
 
 
 class GivenUp(msgspec.Struct, frozen=True):
-    """The peer does not acknowledge; `echo`: what was sent came back."""
+    """The peer does not acknowledge; `echo`: what was sent came back, and nothing else did."""
 
     echo: bool
 
@@ -138,7 +138,7 @@ class Link:
         self._out = bytearray()
         self._before = bytearray()
         self._next_speed: int | None = None
-        self._reflects = False
+        self._reflects, self._alone = False, True
         self._reflection = bytearray()
         self._gate = self.heard = self.left = self._earliest = 0.0
         self.packets_received = 0
@@ -190,6 +190,7 @@ class Link:
         if len(message) > self.size.message:
             raise LocalProtocolError(f"a message of {len(message)} bytes")
         self._machine.fire(Step.SEND)
+        self._alone = True
         self._assembler.reset()
         self._packets.extend(split(message, self.size))
         self._transmit_next()
@@ -262,18 +263,20 @@ class Link:
             case Packet():
                 self._packet(item, now)
             case Signal.NAK:
+                self._alone = False
                 if self._on_the_way(now):
                     self._again()
             case Signal():
                 self._acknowledged(item, now)
             case Damaged():
-                pass
+                self._alone = False
 
     def _packet(self, packet: Packet, now: float) -> None:
         if not self.idle and packet.encode() == self._current:
             self._reflects = True
             self._events.append(Reflected())
             return
+        self._alone = False
         self.heard = now
         if self._repeated(packet) or not packet.data:
             self._out.append(Signal.ACK.value)
@@ -350,7 +353,7 @@ class Link:
 
     def _drop(self) -> None:
         self._end(Step.GIVE_UP)
-        self._events.append(GivenUp(self._reflects))
+        self._events.append(GivenUp(self._reflects and self._alone))
 
     def _end(self, step: Step) -> None:
         self._machine.fire(step)

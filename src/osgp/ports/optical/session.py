@@ -80,6 +80,7 @@ class OpticalSession:
     ) -> None:
         self.tables = PortTables(ChecksumClient(), limits_of(DEFAULT_SIZE), repeats=0)
         self.identity: Identity | None = None
+        self._looped = False
         self._port, self._key = port, key
         self._user, self._user_id = psem.user_name(user), user_id
         self._offer, self._speeds, self._wake = offer or port.capacity, speeds, wake
@@ -105,6 +106,8 @@ class OpticalSession:
 
     def close(self) -> Exchange[None]:
         """Logs off and terminates, so that the line is free for others at once; never raises."""
+        if self._looped:
+            return
         for service in (psem.Service.LOGOFF, psem.Service.TERMINATE):
             try:
                 yield from self._ask(bytes((service,)))
@@ -123,9 +126,10 @@ class OpticalSession:
                 if self.identity is None:
                     yield from self.open()
                 return (yield from make())
-            except (TransportError, InvalidServiceSequenceState, RenegotiateRequest):
+            except (TransportError, InvalidServiceSequenceState, RenegotiateRequest) as error:
+                looped = self.identity is None and self._is_looped(error)
                 self._forget()
-                if not remaining:
+                if not remaining or looped:
                     raise
         raise AssertionError("unreachable")
 
@@ -141,8 +145,8 @@ class OpticalSession:
         for remaining in reversed(range(IDENTIFY_ATTEMPTS)):
             try:
                 return (yield from self._identified())
-            except (TransportError, RemoteProtocolError):
-                if not remaining:
+            except (TransportError, RemoteProtocolError) as error:
+                if not remaining or self._is_looped(error):
                     raise
             except InvalidServiceSequenceState:
                 if not remaining:
@@ -151,8 +155,17 @@ class OpticalSession:
             yield Wait(IDENTIFY_PAUSE)
         raise AssertionError("unreachable")
 
+    def _is_looped(self, error: OsgpError) -> bool:
+        """Nobody is there but this side: its packet came back each of the four times it was sent.
+
+        More attempts would reach no meter; of one that sleeps, four identifications are enough.
+        """
+        self._looped = isinstance(error, TransportError) and not error.retryable
+        return self._looped
+
     def _identified(self) -> Exchange[Identity]:
         response = yield from self._ask(bytes((psem.Service.IDENTIFY,)))
+        self._looped = False
         try:
             found = psem.IDENTIFICATION.decode(response)
         except DecodeError as error:
