@@ -282,3 +282,45 @@ def verdict(server: OmaServer, message: bytes) -> Outcome:
     except OsgpError as error:
         raise AssertionError("a server judges, it does not raise") from error
     return opened.outcome
+
+
+# --- what a neighbour or a stranger may do to a device ----------------------------------------
+
+
+def test_a_neighbour_s_broadcasts_lock_nobody_out() -> None:
+    """They do not verify here, and their sender meant no harm."""
+    world = World(next(SEEDS), limits=Limits(lockout_threshold=3, lockout_minutes=60))
+    world.client.want_domain_key(DomainWish(DOMAIN))
+    world.commissioned()
+    neighbour = BroadcastSender(DomainKey(1, b"others", b"N" * 16))
+    for _ in range(50):
+        assert world.device.open_request(neighbour.seal(READ)).reply is None
+    assert not world.device.locked(0.0)
+    assert world.read() == BODY
+    assert world.device.open_request(BroadcastSender(DOMAIN).seal(READ)).apdu == READ
+
+
+def test_a_good_broadcast_ends_a_row_of_failures() -> None:
+    world = World(next(SEEDS), limits=Limits(lockout_threshold=3, lockout_minutes=60))
+    world.client.want_domain_key(DomainWish(DOMAIN))
+    world.commissioned()
+    sender = BroadcastSender(DOMAIN)
+    for _ in range(5):
+        for _ in range(2):
+            world.device.open_request(b"\x10" + bytes(20))
+        assert world.device.open_request(sender.seal(READ)).outcome is Outcome.ACCEPTED
+    assert not world.device.locked(0.0)
+
+
+def test_no_epoch_comes_twice_even_if_the_power_fails_after_every_challenge() -> None:
+    world, epochs = World(next(SEEDS)), list[bytes]()
+    for _ in range(20):
+        challenge = world.client.work()
+        assert challenge is not None
+        answer = world.deliver(challenge)
+        assert answer is not None
+        epochs.append(answer[9:13])
+        world.cut_device()
+        world.client.abandon()
+    assert len(set(epochs)) == len(epochs)
+    assert world.device.handshakes_today == 20
