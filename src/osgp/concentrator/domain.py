@@ -18,7 +18,7 @@ import structlog
 from osgp.errors import DecodeError, StoreError
 from osgp.security.aes import Entropy, osgp_csprg
 from osgp.security.aes_client import AesClient
-from osgp.security.domain import DomainKeys
+from osgp.security.domain import LAST_GENERATION, DomainKeys
 
 from .conversation import Clock
 from .plan import Plan
@@ -78,6 +78,7 @@ class Domain:
         """A device has shown ET04.123: it hears no more broadcasts under one key than that."""
         if 0 < uses < self._uses:
             keys = self._current()
+            uses = min(uses, self._uses)
             keys.limit_to(uses)
             self._uses = uses
             self._write(keys)
@@ -87,10 +88,8 @@ class Domain:
         return self._current().hand_to(client)
 
     def renew(self) -> None:
-        """Begin the next generation. Raises LocalProtocolError after the last one of a domain."""
-        keys = self._current()
-        keys.renew(self._entropy)
-        self._save(keys)
+        """Begin the next generation; one that is under way is followed by another."""
+        self._save(self._renewed(self._current()))
 
     def move_on(self, members: Iterable[AesClient]) -> None:
         """Use the next generation, if all `members` have it or it cannot wait any longer."""
@@ -109,8 +108,16 @@ class Domain:
         if today > self._day:
             self._grow(keys, today)
         if keys.worn and not keys.renewing:
-            keys.renew(self._entropy)
+            keys = self._renewed(keys)
         self._save(keys)
+        return keys
+
+    def _renewed(self, keys: DomainKeys) -> DomainKeys:
+        """After the last generation of a domain comes the first of another."""
+        if keys.generation == LAST_GENERATION:
+            keys = self._keys = self._created()
+        else:
+            keys.renew(self._entropy)
         return keys
 
     def _grow(self, keys: DomainKeys, today: int) -> None:
@@ -119,17 +126,19 @@ class Domain:
         self._day = today
 
     def _opened(self) -> DomainKeys:
-        validity = self._plan.key_validity_days
         record = self._vault.get(self._own_id)
         if record is None:
-            name = osgp_csprg(ID_SIZE, self._entropy)
-            return DomainKeys.create(name, self._entropy, self._uses, validity)
+            return self._created()
         try:
             kept = msgspec.msgpack.decode(record, type=KeptDomain)
         except msgspec.MsgspecError:
             raise DecodeError("this is no stored domain key") from None
         self._day, self._uses = kept.day, min(self._uses, kept.uses)
-        return DomainKeys.restore(kept.keys, self._uses, validity)
+        return DomainKeys.restore(kept.keys, self._uses, self._plan.key_validity_days)
+
+    def _created(self) -> DomainKeys:
+        name = osgp_csprg(ID_SIZE, self._entropy)
+        return DomainKeys.create(name, self._entropy, self._uses, self._plan.key_validity_days)
 
     def _save(self, keys: DomainKeys) -> None:
         if keys.must_persist:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from osgp.concentrator.domain import KeptDomain
 from osgp.concentrator.happenings import Broadcasted, Failed, Visited
 from osgp.concentrator.plan import Plan, Suite
 from osgp.errors import DecodeError, LocalProtocolError, StoreError
@@ -14,6 +15,7 @@ from osgp.lon import Broadcast, Lpdu
 from osgp.meter import VirtualMeter
 from osgp.security.aes_device import AesServer, Limits
 from osgp.security.broadcast import BroadcastReceiver
+from osgp.security.domain import LAST_GENERATION, DomainState
 from osgp.security.profile import Code
 from osgp.spec import tables
 from osgp.spec.services import REQUESTS, Command, FullReadRequest, PartialWriteRequest
@@ -345,3 +347,33 @@ def test_what_is_heard_from_several_sides_uses_the_key_once() -> None:
     street.concentrator.broadcast(READ)
     street.run(600.0, said(street))
     assert [server(street, number).broadcast_uses for number in range(5)] == [1] * 5
+
+
+def test_after_the_last_generation_comes_another_domain() -> None:
+    street = taken_in(2)
+    (held,) = {receiver(street, number)._held[0].key for number in range(2)}
+    last = msgspec.structs.replace(held, generation=LAST_GENERATION)
+    state = msgspec.msgpack.encode(DomainState(last))
+    street.vault.records[OWN_ID] = msgspec.msgpack.encode(
+        KeptDomain(state, int(street.now / DAY), 1000)
+    )
+    street.restart()
+    street.run(7 * HOUR, all_read(street, 2))
+    assert generations(street) == [LAST_GENERATION] * 2
+    street.concentrator.suites.domain.renew()
+    street.run(7 * HOUR, all_read(street, 3))
+    assert generations(street) == [1, 1]
+    (after,) = {receiver(street, number)._held[-1].key.domain for number in range(2)}
+    assert after != held.domain
+
+
+def test_the_least_limit_that_was_ever_shown_counts() -> None:
+    street = taken_in(1)
+    for uses in (500, 300, 0, 400):
+        street.restart()
+        street.concentrator.suites.domain.limit(uses)
+    street.restart()
+    domain = street.concentrator.suites.domain
+    while not domain.renewing:
+        message = domain.seal(b"\0" + READ)
+    assert int.from_bytes(message[1:5], "big") <= 300 * 0.8 + 1
