@@ -95,11 +95,15 @@ def test_a_second_run_goes_on_in_the_same_suite(
     assert "has suite aes, not oma" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("emptied", [False, True], ids=["missing", "empty"])
 def test_without_its_keys_a_neighbourhood_does_not_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], emptied: bool
 ) -> None:
+    """SQLite takes an empty file for a new one, and every device would be as good as new."""
     up(tmp_path, capsys, "--meters", "2", "--suite", "aes")
     (tmp_path / "x.keys.db").unlink()
+    if emptied:
+        (tmp_path / "x.keys.db").touch()
     assert run([*SMALL, "--store", url(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "keys of this store's devices are missing" in error

@@ -77,7 +77,7 @@ def open_vault(path: Path, suite: Knows, *, begun: bool) -> FileVault | None:
     """
     if suite is Knows.OMA:
         return None
-    if begun and not path.exists():
+    if begun and (not path.exists() or not path.stat().st_size):
         raise StoreError(f"{path}: the keys of this store's devices are missing")
     return FileVault(path, LocalWrapper(lambda: DEMO_WRAPPING))
 
