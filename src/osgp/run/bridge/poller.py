@@ -29,6 +29,9 @@ from .plausible import Plausibility
 from .sample import Sample, sample_of
 
 LONGEST_PAUSE: Final = 900.0
+HELD_BACK: Final = 1.3
+"""Seconds after a request in which a meter sends no alert, and a little more."""
+
 LONGEST_SESSION: Final = 120.0
 """Seconds after which a session is broken off: a meter may talk for ever."""
 
@@ -123,8 +126,14 @@ class Poller:
             found = await device.run(survey)
             self._check_serial(found)
             await self._read_mbus(device)
-            await self._alerts.follow(device)
+            await self._listen(device)
         return self._sample(found)
+
+    async def _listen(self, device: Device) -> None:
+        """Stays on a MEP port for as long as the meter holds an alert back after a request."""
+        if self.section.mep is not None:
+            await device.alerts.wait(HELD_BACK)
+            await self._alerts.follow(device)
 
     def _alerted(self, line: str) -> None:
         log.info(line, meter=self.section.id)
