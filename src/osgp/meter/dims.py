@@ -109,8 +109,10 @@ class SetUp(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.mep_ports and not self.m_bus:
             raise UsageError("MEP clients share tables with M-Bus devices: m_bus must be true")
-        if self.mep_ports not in (range(3) if self.firmware >= TWO_PORTS else range(2)):
-            raise UsageError("a second MEP port needs firmware 4.0 or later, a third there is not")
+        if not 0 <= self.mep_ports <= 2:
+            raise UsageError("a meter has at most two MEP ports")
+        if self.mep_ports == 2 and self.firmware < TWO_PORTS:
+            raise UsageError("a second MEP port needs firmware 4.0 or later")
         if not 1 <= len(self.data_sets) <= MOST_DATA_SETS:
             raise UsageError(f"a meter has 1 to {MOST_DATA_SETS} load profile data sets")
         if not 1 <= self.log_entries <= _MOST_ENTRIES:

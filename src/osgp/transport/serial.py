@@ -35,7 +35,7 @@ async def connect_serial(driver: Driver, url: str, speed: int = 9600) -> None:
             transport_cls=_transport_for(url),
         )
     except (OSError, ValueError, TimeoutError) as error:
-        reason = str(error) or "no answer"
+        reason = getattr(error, "strerror", None) or str(error) or "no answer"
         failure = TransportError(f"cannot open {url}: {reason}", retryable=False)
         failure.hint = ADVICE
         raise failure from error

@@ -6,12 +6,15 @@ import asyncio
 import json
 import re
 import socket
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from osgp.errors import TransportError, UsageError
 from osgp.run.bridge.config import ListenSection, MeterSection, load_config
@@ -19,7 +22,13 @@ from osgp.run.bridge.metrics import Exporter, serve_metrics
 from osgp.run.bridge.pages import serve_pages
 from osgp.run.bridge.poller import LONGEST_PAUSE, Poller
 from osgp.run.bridge.sample import Sample
+from osgp.run.reading.alerts import MEANINGS
+from osgp.run.reading.device import Access, open_device
+from osgp.run.serve import ServeOptions, open_serving
+from osgp.run.serving.profiles import load_profile
+from osgp.security.keys import Purpose, read_key
 from tests.unit.reading.bench import MK, NOON, images_of, imagined, run, served, virtual
+from tests.unit.reading.test_alerts import register
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
@@ -159,6 +168,25 @@ def test_what_was_read_grows_stale(tmp_path: Path) -> None:
         time.now += 2
         assert not made.is_fresh()
         assert not any(family.samples for family in _values(made))
+
+    run(work)
+
+
+def test_an_alert_is_logged(tmp_path: Path) -> None:
+    async def work() -> None:
+        found = load_profile("demo")
+        calm = msgspec.structs.replace(found.meter, feeder=None)
+        meter = msgspec.structs.replace(found, meter=calm, history=3600.0)
+        serving = await open_serving(meter, ServeOptions(mep="tcp://127.0.0.1:0"))
+        place, key = serving.addresses["mep"], meter.keys["MAK"].reveal().hex()
+        access = Access(mep=place, key=read_key(f"hex:{key}", Purpose.MEP))
+        async with open_device(access) as device:
+            await device.run(register)
+        made, _ = poller(tmp_path, place, f"hex:{key}", optical=None, mep=place, clock=time.time)
+        with capture_logs() as lines:
+            await made.once()
+        await serving.close()
+        assert "alert: " + MEANINGS["delta_data_alert"] in [line["event"] for line in lines]
 
     run(work)
 

@@ -136,7 +136,7 @@ class Poller:
             await self._alerts.follow(device)
 
     def _alerted(self, line: str) -> None:
-        log.info(line, meter=self.section.id)
+        log.warning(line, meter=self.section.id)
 
     def _check_serial(self, found: Survey) -> None:
         wanted, serial = self.section.serial, found.meter.serial
