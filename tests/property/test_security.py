@@ -221,7 +221,8 @@ def test_broadcasts_stay_whole_and_in_their_domain(
     key = DomainKey(7, b"domain", bytes(16))
     sealed = BroadcastSender(key).seal(apdu)
     ears = BroadcastReceiver((ReceiverState(key, 0),), deque())
-    assert ears.open(sealed[:1] + flip(sealed[1:], bit)).outcome is Outcome.BAD_DIGEST
+    altered = ears.open(sealed[:1] + flip(sealed[1:], bit)).outcome
+    assert altered in (Outcome.BAD_DIGEST, Outcome.BAD_SEQUENCE)
     elsewhere = DomainKey(generation, domain, bytes(16))
     if elsewhere != key:
         others = BroadcastReceiver((ReceiverState(elsewhere, 0),), deque())

@@ -95,15 +95,13 @@ def _initiate(
 ) -> Exchange[ProcedureInitiate]:
     """Writes BT07; what was written.
 
-    The device refuses the number of the last call, which was perhaps answered elsewhere: where few
-    numbers are to be had, another one is tried. What was refused was not executed.
+    The device refuses the number of the last call, which was perhaps another's: the next one is
+    tried, once. What was refused was not executed.
     """
     layout, table = ProcedureInitiate.bind(), ProcedureInitiate.info.number
     try:
         yield from client.write_whole(table, layout.encode(request))
     except OperationNotPossible:
-        if answers == ORDINARY:
-            raise
         request = request.with_(sequence_number=_following(request.sequence_number, answers))
         yield from client.write_whole(table, layout.encode(request))
     return request
