@@ -326,7 +326,8 @@ class MeterConfigurationLn(
     since=since("3.82", "4.02", cpm="1.31"),
     note=(
         "security_log_interval is printed as UINT16 at A+97, the next field at A+98; with one "
-        "byte all printed offsets hold. A = 8 * ET90.16."
+        "byte all printed offsets hold. A = 8 * ET90.16. Chapter 2 says that a MEP port can set "
+        "which ports require TLS, and that it cannot; the access table lets MAK write."
     ),
 ):
     """More settings of the device."""
