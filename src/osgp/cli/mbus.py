@@ -74,8 +74,16 @@ def _show(device: MBusDevice) -> None:
     table = grid("quantity", "value", "unit")
     for value in device.values:
         stored = f" (stored {value.storage})" if value.storage else ""
-        table.add_row(Text(value.quantity + stored), Text(str(value.value)), Text(value.unit))
+        shown = Text(_number(value.value), justify="right")
+        table.add_row(Text(value.quantity + stored), shown, Text(value.unit))
     if device.values:
         out.print(table)
     if device.raw:
         out.print(Text(device.raw), soft_wrap=True)
+
+
+def _number(value: float | str) -> str:
+    """Grouped like the registers of `osgp read`; flows come in steps of 10⁻⁹ m³/s (EN 13757-3)."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.9f}".rstrip("0").rstrip(".")
