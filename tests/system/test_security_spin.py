@@ -102,7 +102,7 @@ NUMBER_FAULTS = {
 BROADCAST_FAULTS = {
     "the device forgets the generation in use": (
         "d_old = d_new; d_old_base = d_new_base",
-        "skip",
+        "d_old = g; d_old_base = n",
     ),
     "the sender does not write ahead": (
         "if :: NEAR(s_last, s_stored) -> s_stored = s_last + RESERVE :: else fi",
@@ -113,8 +113,24 @@ BROADCAST_FAULTS = {
         "execute(g, n); if :: cuts > 0 -> cuts-- :: d_old_base = n fi",
     ),
     "the same key again resets the base": (
-        ":: g == d_new -> skip",
-        ":: g == d_new -> d_new_base = n",
+        "if :: n > d_new_base -> d_new_base = n :: else fi",
+        "d_new_base = n",
+    ),
+    "the device confirms its newest generation only": (
+        ":: g == d_old && g != d_new ->",
+        ":: false ->",
+    ),
+    "the next generation is handed out before the present": (
+        ":: atomic { s_sure == s_gen && s_next != 0 ->",
+        ":: atomic { s_sure != s_next && s_next != 0 ->",
+    ),
+    "a device that was away is counted on": (
+        "away = false; s_sure = 0 ",
+        "away = false ",
+    ),
+    "a device that was away is given its former base": (
+        "s_sure != s_next) -> hand(s_gen, s_last) }",
+        "s_sure != s_next) -> hand(s_gen, 0) }",
     ),
 }
 

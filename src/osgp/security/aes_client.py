@@ -195,7 +195,11 @@ class AesClient:
         self._change(next_long_term=newer, next_delivered=False)
 
     def want_domain_key(self, wish: DomainWish) -> None:
-        """A domain key of a newer generation (F.10.2)."""
+        """A domain key of a newer generation (F.10.2).
+
+        Its base is a number of now, so the wish ends with the channel under which it was made; ask
+        `holds` after the next handshake, as `DomainKeys.hand_to` does.
+        """
         self._change(domain=wish, domain_delivered=False, domain_epoch=self._state.epoch)
 
     def want_mode(self, mode: Mode) -> None:
@@ -285,6 +289,8 @@ class AesClient:
         self._channel, self._initiator, self._attempt = self._context(channel), None, 0
         self._refused = False
         self._change(epoch=channel.epoch, proven=False, age_days=0, renew=False)
+        if state.domain_epoch:
+            self._change(domain_delivered=True)
         newer = state.next_long_term
         if newer is not None and newer.version == version:
             self._change(long_term=newer, next_long_term=None, next_delivered=False)

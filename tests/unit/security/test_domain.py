@@ -179,6 +179,26 @@ def test_a_domain_s_generations_end() -> None:
         last.renew(ENTROPY)
 
 
+def test_only_a_confirmed_key_counts() -> None:
+    domain, (world,) = DomainKeys.create(b"domain", ENTROPY), worlds(1)
+    hand_out(domain, world)
+    domain.renew(ENTROPY)
+    assert domain.hand_to(world.client)
+    assert not domain.everybody_has_it([world.client])
+    world.work()
+    assert domain.everybody_has_it([world.client])
+
+
+def test_each_renewal_waits_anew() -> None:
+    domain = DomainKeys.create(b"domain", ENTROPY)
+    for _ in range(2):
+        domain.renew(ENTROPY)
+        for _ in range(GRACE_DAYS - 1):
+            domain.new_day()
+        assert not domain.overdue
+        domain.complete()
+
+
 # --- devices that were in other hands ----------------------------------------------------------
 
 
@@ -243,6 +263,7 @@ def test_a_wish_that_is_older_than_the_channel_lets_nothing_old_in() -> None:
     meanwhile(world, abroad)
     world.client.want_channel()
     back_again(world)
+    assert Outcome.ACCEPTED not in {hear(world, message) for message in recorded}
     hand_out(home, world)
     assert {hear(world, message) for message in recorded} == {Outcome.BAD_SEQUENCE}
     assert hear(world, home.seal(READ)) is Outcome.ACCEPTED
