@@ -53,6 +53,12 @@ def test_records_are_there_again(path: Path) -> None:
     assert FileVault(path, wrapper()).get(ONE) == b"newer"
 
 
+def test_a_record_is_on_the_disk_when_it_is_kept(path: Path) -> None:
+    """Numbers are nonces: one that the disk forgets is used twice. 2 is SQLite's FULL."""
+    vault = filled(path)
+    assert vault._file.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
 def test_nothing_is_in_clear_and_nobody_else_may_read(path: Path) -> None:
     filled(path).close()
     for file in path.parent.iterdir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import stat
 from pathlib import Path
@@ -51,6 +52,25 @@ def test_the_file_shows_nothing_and_is_private(tmp_path: Path) -> None:
         assert secret.decode() not in repr(store)
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["keys"]
+
+
+def test_a_store_is_on_the_disk_before_it_replaces_the_former(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, sync, replace = list[str](), os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        steps.append("sync")
+        sync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        steps.append("replace")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    KeyStore(tmp_path / "keys.json", LocalWrapper(lambda: "11" * 32))["a"] = Secret(bytes(16))
+    assert steps == ["sync", "replace"]
 
 
 def test_another_master_key_opens_nothing(tmp_path: Path) -> None:
