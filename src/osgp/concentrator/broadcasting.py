@@ -18,6 +18,7 @@ from osgp.lon import Broadcast, Outgoing, Service, SubnetNode
 from osgp.lon.events import Completed, ResponseReceived
 from osgp.lon.stack import Stack
 from osgp.repeating import Chain, Delivered, interpret, message_via
+from osgp.repeating.chain import MAX_APDU
 from osgp.topology import Route
 
 from .network import Network
@@ -26,6 +27,8 @@ from .way import chain_over
 
 TURNS: Final = 3
 """Times that a chain is tried."""
+MOST_BROADCAST: Final = MAX_APDU - 13
+"""Bytes of a request: the APDU also has its code, the number, and the tag."""
 
 
 class _Turn(NamedTuple):

@@ -41,6 +41,7 @@ class Check:
         self.clock_looked_at = self.clock_set = False
         self.problems: list[str] = []
         self.shown: Shown | None = None
+        self.broadcast_uses = 0
 
     def place(self, address: SubnetNode) -> Exchange[None]:
         """Is it where it was put (ET04.10 and .11)? Raises as `DeviceReader.part`, but refusals."""
@@ -70,9 +71,10 @@ class Check:
         """ET54.82 to .89: how often the keys were used; if it counts that."""
         try:
             first, last = "unicast_key_usage_count", "broadcast_key_usage_count"
-            yield from self._bytes(STATUS, first, last)
+            counts = yield from self._bytes(STATUS, first, last)
         except _REFUSALS:
             return
+        self.broadcast_uses = int.from_bytes(counts[-4:], "little")
 
     def time(self, tolerance: float) -> Exchange[None]:
         """Sets the clock (BP10) if it is off by more than `tolerance` seconds."""

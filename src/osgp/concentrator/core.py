@@ -19,6 +19,7 @@ from osgp.lon.events import OutFrame
 from osgp.lon.stack import Stack
 from osgp.topology import Discovery, Happening, Life
 
+from .broadcasting import MOST_BROADCAST
 from .campaign import Campaign
 from .crier import Crier
 from .happenings import Notice
@@ -155,8 +156,10 @@ class Concentrator:
         as the line is free. `Broadcasted` tells what came of it; no device answers, and who is
         away does not hear it.
 
-        Raises LocalProtocolError where there is no such device.
+        Raises LocalProtocolError where there is no such device, or the request is too long.
         """
+        if len(request) > MOST_BROADCAST:
+            raise LocalProtocolError(f"a broadcast has room for {MOST_BROADCAST} bytes")
         if next(self.suites.members(), None) is None:
             raise LocalProtocolError("no device here is read in OSGP-AES-128-PSK")
         self._work.to_broadcast.append(request)

@@ -15,10 +15,11 @@ from typing import Final
 import msgspec
 import structlog
 
-from osgp.errors import DecodeError, StoreError
+from osgp.errors import DecodeError, SecurityError, StoreError
 from osgp.security.aes import Entropy, osgp_csprg
 from osgp.security.aes_client import AesClient
 from osgp.security.domain import LAST_GENERATION, DomainKeys
+from osgp.security.guard import WARN_SHARE
 
 from .conversation import Clock
 from .plan import Plan
@@ -83,6 +84,14 @@ class Domain:
             self._uses = uses
             self._write(keys)
 
+    def used(self, count: int) -> None:
+        """A device has shown ET54.86. It may be ahead of the numbers: what a neighbour broadcasts
+        uses a device's key too. Renewed at most once a day: the count ends with the next broadcast.
+        """
+        keys = self._current()
+        if count >= self._uses * WARN_SHARE and keys.age_days and not keys.renewing:
+            self.renew()
+
     def hand_to(self, client: AesClient) -> bool:
         """Let a device's client want what the device lacks; False if it lacks nothing."""
         return self._current().hand_to(client)
@@ -126,15 +135,23 @@ class Domain:
         self._day = today
 
     def _opened(self) -> DomainKeys:
-        record = self._vault.get(self._own_id)
-        if record is None:
+        """What was kept, or a new domain: a damaged record must not stop the reading of meters."""
+        try:
+            record = self._vault.get(self._own_id)
+            return self._created() if record is None else self._restored(record)
+        except (DecodeError, SecurityError) as error:
+            log.error("the domain key is lost, another domain begins", reason=str(error))
             return self._created()
+
+    def _restored(self, record: bytes) -> DomainKeys:
         try:
             kept = msgspec.msgpack.decode(record, type=KeptDomain)
         except msgspec.MsgspecError:
             raise DecodeError("this is no stored domain key") from None
-        self._day, self._uses = kept.day, min(self._uses, kept.uses)
-        return DomainKeys.restore(kept.keys, self._uses, self._plan.key_validity_days)
+        uses = min(self._uses, kept.uses)
+        keys = DomainKeys.restore(kept.keys, uses, self._plan.key_validity_days)
+        self._day, self._uses = kept.day, uses
+        return keys
 
     def _created(self) -> DomainKeys:
         name = osgp_csprg(ID_SIZE, self._entropy)

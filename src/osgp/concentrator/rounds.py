@@ -117,6 +117,8 @@ class Rounds:
             return
         if check.shown is not None:
             self._suites.learn(known, check.shown)
+        if check.broadcast_uses:
+            self._suites.domain.used(check.broadcast_uses)
         if check.clock_looked_at:
             known.clock_at = now
         problems = tuple(check.problems)

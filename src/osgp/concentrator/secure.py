@@ -37,6 +37,9 @@ and a damaged message is nobody's last word."""
 MOST_STEPS: Final = 24
 """Messages until everything must be so: commissioning takes seven; numbers may be asked anew."""
 
+GENERATIONS: Final = 2
+"""Of a domain key that are handed out at most: the present one, and the next."""
+
 _CHALLENGE: Final = bytes((Code.HANDSHAKE, 1))
 _DAY: Final = 86_400
 
@@ -130,7 +133,7 @@ class SecureSession:
             if message is None:
                 return
             try:
-                yield from self._step(message)
+                yield from self._offered(message) if self._aes.hands_out else self._step(message)
             except SecurityError:
                 refused += 1
                 if refused == REFUSALS:
@@ -138,13 +141,19 @@ class SecureSession:
         raise SecurityError("the device and the concentrator do not come to an end")
 
     def _hand_out(self) -> Exchange[None]:
-        """The domain key. A device that does not take it hears no broadcasts; all else works."""
+        """The domain key; a device may be two generations behind."""
+        for _ in range(GENERATIONS):
+            if not self._hand_to(self._aes):
+                break
+            yield from self._settle()
+        self._save_dirty()
+
+    def _offered(self, message: bytes) -> Exchange[None]:
+        """A device that does not take the domain key hears no broadcasts; all else works."""
         try:
-            while self._hand_to(self._aes):
-                yield from self._settle()
+            yield from self._step(message)
         except ServiceError as error:
             log.warning("hears no broadcasts", device=self._device.hex(), reason=str(error))
-        self._save_dirty()
 
     def _step(self, message: bytes) -> Exchange[None]:
         if message.startswith(_CHALLENGE):

@@ -201,13 +201,22 @@ class Suites:
         """A device whose record is of no use is none of them; that is told when it is visited."""
         for known in self._devices.values():
             try:
-                session = self.session(known) if known.life in _THERE else None
+                session = self._own_session(known) if known.life in _THERE else None
             except StoreError:
                 raise
             except OsgpError:
                 continue
             if session is not None and session.bound:
                 yield known, session
+
+    def _own_session(self, known: KnownDevice) -> SecureSession | None:
+        """None also for a device whose record another concentrator has."""
+        neuron_id = known.device.neuron_id
+        if neuron_id not in self._sessions:
+            record = self._vault.get(neuron_id)
+            if record is None or kept_of(record).holder != self._own_id:
+                return None
+        return self.session(known)
 
     def _old(self, known: KnownDevice) -> FieldClient:
         return known.client(self._keys.omak(known.device.neuron_id), self._sink)

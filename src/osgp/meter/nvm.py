@@ -114,17 +114,21 @@ class FileStore:
     `batch`: cells of all meters that may wait before they are written unasked.
 
     Raises StoreError for a file that is no store, or one of a newer version. What is synchronised
-    survives the end of the process at any instant.
+    survives the end of the process at any instant. It holds the meters' keys in clear, as a meter
+    does, so nobody else may read it.
     """
 
     def __init__(self, path: Path | str, *, batch: int = _BATCH) -> None:
         self._limit = batch
         self._batch: dict[bytes, dict[str, bytes]] = {}
         self._waiting = 0
+        new = not Path(path).exists()
         try:
             self._file = sqlite3.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from error
+        if new and Path(path).exists():
+            Path(path).chmod(0o600)
         try:
             self._prepare()
         except (sqlite3.Error, StoreError) as error:

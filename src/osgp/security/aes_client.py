@@ -220,6 +220,11 @@ class AesClient:
             self._outgoing = self._next_message()
         return self._outgoing[0] if self._outgoing else None
 
+    @property
+    def hands_out(self) -> bool:
+        """Is what `work` gave a domain key?"""
+        return self._outgoing is not None and self._outgoing[1] is Command.DOMAIN_KEY
+
     def abandon(self) -> None:
         """Give up waiting for an answer; `work` starts afresh from what is still missing."""
         self._outgoing = self._initiator = None

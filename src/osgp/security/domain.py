@@ -97,6 +97,11 @@ class DomainKeys:
         return self._state.next_key is not None
 
     @property
+    def age_days(self) -> int:
+        """Of the generation in use."""
+        return self._state.age_days
+
+    @property
     def must_persist(self) -> bool:
         return self._dirty or self._sender.must_persist
 

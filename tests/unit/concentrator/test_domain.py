@@ -1,83 +1,42 @@
-"""One key for a whole domain: handed out, used for broadcasts, renewed, kept over power cuts."""
+"""One key for a whole domain: handed out, used for broadcasts, renewed."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import msgspec
 import pytest
 
+from osgp.concentrator.broadcasting import MOST_BROADCAST
 from osgp.concentrator.domain import KeptDomain
 from osgp.concentrator.happenings import Broadcasted, Failed, Visited
-from osgp.concentrator.plan import Plan, Suite
-from osgp.errors import DecodeError, LocalProtocolError, StoreError
-from osgp.lon import Broadcast, Lpdu
+from osgp.concentrator.vault import kept_of, taken
+from osgp.errors import LocalProtocolError
 from osgp.meter import VirtualMeter
-from osgp.security.aes_device import AesServer, Limits
+from osgp.security.aes_device import Limits
 from osgp.security.broadcast import BroadcastReceiver
 from osgp.security.domain import LAST_GENERATION, DomainState
-from osgp.security.profile import Code
 from osgp.spec import tables
-from osgp.spec.services import REQUESTS, Command, FullReadRequest, PartialWriteRequest
+from osgp.spec.services import REQUESTS, Command, PartialWriteRequest
 from osgp.topology import Life
-from tests.support.street import Fate, MemoryVault, Street, meter, neuron, row
-
-HOUR, DAY = 3600.0, 86_400.0
-OWN_ID = b"\xcc" * 6
-PLAN = Plan(visit_every=6 * HOUR, ranges=1, suite=Suite.AES)
-READ = REQUESTS[Command.FULL_READ].encode(
-    FullReadRequest(Command.FULL_READ, tables["BT00"].info.number)
+from tests.support.domain import (
+    DAY,
+    HOUR,
+    OWN_ID,
+    PLAN,
+    READ,
+    all_read,
+    broadcasts,
+    generations,
+    heard,
+    receiver,
+    said,
+    server,
+    taken_in,
 )
-
-
-def server(street: Street, number: int) -> AesServer:
-    found = street.meters[number]._security._aes
-    assert found is not None
-    return found
-
-
-def receiver(street: Street, number: int) -> BroadcastReceiver:
-    return server(street, number)._broadcasts
-
-
-def heard(street: Street) -> list[int]:
-    """How many broadcasts each meter has taken: its window moves with each."""
-    return [receiver(street, number).base for number in range(len(street.meters))]
-
-
-def generations(street: Street) -> list[int]:
-    return [receiver(street, number).generation for number in range(len(street.meters))]
-
-
-def all_read(street: Street, times: int = 1) -> Callable[[], bool]:
-    def each_was() -> bool:
-        seen = [visit.neuron_id for visit in street.told(Visited)]
-        return all(seen.count(neuron(n)) >= times for n in range(len(street.meters)))
-
-    return each_was
-
-
-def said(street: Street, count: int = 1) -> Callable[[], bool]:
-    return lambda: len(street.told(Broadcasted)) >= count
-
-
-def broadcasts(street: Street) -> list[bytes]:
-    """What was broadcast in the domain's security, by whoever said it; repetitions count."""
-    frames = [Lpdu.decode(what[1]).npdu for name, what in street.log if name == "frame"]
-    sent = [npdu for npdu in frames if isinstance(npdu.destination, Broadcast)]
-    apdus = [getattr(npdu.enclosed(), "apdu", b"") for npdu in sent]
-    return [apdu for apdu in apdus if apdu[:1] == bytes((Code.BROADCAST,))]
+from tests.support.street import Fate, Street, neuron, row
 
 
 def without(number: int) -> Fate:
     return lambda street, sender, receiver, frame: [] if number in (sender, receiver) else [frame]
-
-
-def taken_in(meters: int, plan: Plan = PLAN, fate: Fate | None = None) -> Street:
-    street = Street(meters, plan, fate, aes=range(meters))
-    street.run(12 * HOUR, all_read(street))
-    assert all_read(street)()
-    return street
 
 
 def test_all_devices_of_the_new_suite_hold_one_key() -> None:
@@ -232,87 +191,6 @@ def test_a_device_that_takes_no_domain_key_is_read_all_the_same(
     assert street.concentrator.devices[neuron(0)].life is Life.OPERATING
 
 
-# --- the concentrator's memory ----------------------------------------------------------------
-
-
-def test_a_concentrator_without_its_vault_begins_a_domain_that_is_taken() -> None:
-    street = taken_in(1)
-    street.vault = MemoryVault()
-    street.meters = [meter(0, street.now, aes=True)]
-    street.sink.held.clear()
-    street.restart()
-    before = receiver(street, 0).generation
-    street.run(HOUR, all_read(street, 2))
-    assert (before, generations(street)) == (0, [1])
-
-
-@pytest.mark.parametrize("record", [b"", b"\x90", b"\x92\xc4\x00\x00", b"\x92\xc4\x01\x90\x00"])
-def test_a_damaged_record_is_refused(record: bytes) -> None:
-    street = taken_in(1)
-    street.vault.records[OWN_ID] = record
-    street.restart()
-    with pytest.raises(DecodeError):
-        street.concentrator.suites.domain.seal(b"\0" + READ)
-
-
-def test_nothing_is_said_that_could_not_be_written() -> None:
-    street = taken_in(1)
-    domain = street.concentrator.suites.domain
-    domain.seal(b"\0" + READ)
-
-    def full(number: int) -> None:
-        raise StoreError("the disk is full")
-
-    street.vault.cut = full
-    said_before = set[bytes]()
-    with pytest.raises(StoreError):
-        for _ in range(20):
-            said_before.add(domain.seal(b"\0" + READ))
-    street.vault.cut = lambda number: None
-    after = {domain.seal(b"\0" + READ) for _ in range(20)}
-    assert (len(said_before), len(after)) == (7, 20)
-    assert not said_before & after
-
-
-class _Cut(Exception):
-    """The concentrator's power."""
-
-
-class CuttingVault(MemoryVault):
-    """Its power is cut at one `put`, before or after the record is there."""
-
-    def __init__(self, records: dict[bytes, bytes], at: int, *, after: bool) -> None:
-        super().__init__()
-        self.records, self._at, self._after = records, at, after
-
-    def put(self, neuron_id: bytes, record: bytes) -> None:
-        due = self.saves == self._at
-        if not due or self._after:
-            super().put(neuron_id, record)
-        if due:
-            raise _Cut
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", range(16))
-def test_power_cuts_of_the_concentrator_lose_no_device_and_no_number(at: int, after: bool) -> None:
-    """While both devices get the next generation."""
-    plan = msgspec.structs.replace(PLAN, key_validity_days=1)
-    street = Street(2, plan, aes={0, 1})
-    street.vault = CuttingVault(street.vault.records, at, after=after)
-    street.restart()
-    with pytest.raises(_Cut):
-        street.run(2 * DAY)
-    street.vault = CuttingVault(street.vault.records, -1, after=after)
-    street.restart()
-    street.run(3 * DAY)
-    street.concentrator.broadcast(READ)
-    street.run(60.0, said(street))
-    assert len(set(heard(street))) == len(set(generations(street))) == 1
-    assert heard(street)[0] > 0
-    assert [known.life for known in street.concentrator.devices.values()] == [Life.OPERATING] * 2
-
-
 def test_a_meter_without_power_for_a_moment_keeps_its_window() -> None:
     street = taken_in(1)
     street.concentrator.broadcast(READ)
@@ -377,3 +255,49 @@ def test_the_least_limit_that_was_ever_shown_counts() -> None:
     while not domain.renewing:
         message = domain.seal(b"\0" + READ)
     assert int.from_bytes(message[1:5], "big") <= 300 * 0.8 + 1
+
+
+def test_a_key_that_neighbours_wear_out_is_renewed() -> None:
+    """Broadcasts that do not verify use the device's key, and only the device counts them."""
+    street = Street(1, PLAN, aes={0}, limits=Limits(uses=400))
+    street.run(2 * DAY)
+    forged = b"\x11\0\0\0\1" + bytes(16)
+    for _ in range(350):
+        receiver(street, 0).open(forged)
+    street.run(13 * HOUR)
+    assert generations(street) == [2]
+    street.concentrator.broadcast(READ)
+    street.run(60.0, said(street))
+    assert heard(street) == [1]
+    assert receiver(street, 0).used == 1
+
+
+def test_a_wish_that_is_refused_in_between_fails_no_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    street = taken_in(1)
+    street.concentrator.suites.domain.renew()
+    session = street.concentrator.suites.session(street.concentrator.devices[neuron(0)])
+    assert session is not None
+    assert street.concentrator.suites.domain.hand_to(session.keys)
+    monkeypatch.setattr(BroadcastReceiver, "install", lambda self, state: False)
+    street.run(7 * HOUR, all_read(street, 2))
+    assert street.told(Failed) == []
+
+
+def test_a_broadcast_takes_over_nobody_elses_device() -> None:
+    street = taken_in(1)
+    before = kept_of(street.vault.records[neuron(0)])
+    other = msgspec.msgpack.encode(taken(before, b"\xdd" * 6))
+    street.vault.records[neuron(0)] = other
+    street.restart()
+    with pytest.raises(LocalProtocolError):
+        street.concentrator.broadcast(READ)
+    assert street.vault.records[neuron(0)] == other
+
+
+def test_a_request_that_fits_no_frame_is_refused() -> None:
+    street = taken_in(1)
+    with pytest.raises(LocalProtocolError):
+        street.concentrator.broadcast(bytes(MOST_BROADCAST + 1))
+    street.concentrator.broadcast(READ + bytes(MOST_BROADCAST - len(READ)))
+    street.run(60.0, said(street))
+    assert heard(street) == [1]

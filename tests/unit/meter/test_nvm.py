@@ -123,3 +123,11 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         file.execute("PRAGMA user_version=99")
     with pytest.raises(StoreError, match="newer"):
         FileStore(path)
+
+
+def test_nobody_else_may_read_the_meters_keys(tmp_path: Path) -> None:
+    path = tmp_path / "meters.db"
+    with closing(FileStore(path)) as store:
+        store.memory(ONE).put("a", b"1")
+        modes = {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {0o600}
