@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from osgp.cli.main import run
+from osgp.concentrator.image import PACKET
+from osgp.headend.store import open_store
+from osgp.meter.nvm import FileStore
+from osgp.run.progress import Progress
+from osgp.run.up import Run, UpOptions, plan_window
 
 SMALL = ("up", "--once", "--json", "--days", "0.25", "--seed", "7", "--meters", "4")
 IMAGE = b"PROGRAM2" + random.Random(1).randbytes(2000)
@@ -82,3 +90,19 @@ def test_what_cannot_be_loaded_is_one_line(
     shown = capsys.readouterr().err
     assert reason in shown
     assert len(shown.strip().splitlines()) == 1
+
+
+def test_what_is_shown_while_it_runs(tmp_path: Path, image: str) -> None:
+    """The bars, drawn into a file instead of a terminal."""
+    store = f"sqlite:///{tmp_path / 'x.db'}"
+    with open_store(store) as opened, closing(FileStore(tmp_path / "m.db")) as memory:
+        options = UpOptions(store, meters=2, days=0.1, suite="aes")
+        running = Run(opened, memory, plan_window(options, opened))
+        running.load(Path(image).read_bytes())
+        drawn = io.StringIO()
+        with Progress(running, Console(file=drawn, force_terminal=True, width=120)) as progress:
+            running.go(progress)
+    shown = drawn.getvalue()
+    assert "new firmware" in shown
+    assert "2/2" in shown
+    assert f"{-(-len(IMAGE) // PACKET)} packets said to all" in shown

@@ -10,7 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from osgp.concentrator.happenings import Commissioned, Discovered, Failed, Notice, Visited
+from osgp.concentrator.happenings import (
+    Broadcasted,
+    Commissioned,
+    Discovered,
+    Failed,
+    Notice,
+    Upgraded,
+    Visited,
+)
 
 from .up import Run
 
@@ -21,8 +29,12 @@ LOOK_EVERY = 0.5
 """Real seconds between two looks when time is paced."""
 
 
+FIRMWARE = "new firmware"
+
+
 class Progress:
-    """Four bars, or nothing (`quiet`). With `speed` simulated time is held to that pace."""
+    """A bar for time and for each stage of a meter, or nothing (`quiet`). With `speed` simulated
+    time is held to that pace."""
 
     def __init__(
         self, run: Run, console: Console, *, quiet: bool = False, speed: float | None = None
@@ -39,7 +51,7 @@ class Progress:
             disable=quiet,
         )
         self._sets: dict[str, set[bytes]] = {"found": set(), "commissioned": set(), "read": set()}
-        self._failures = 0
+        self._failures = self._said = 0
         self._begun = (time.monotonic(), run.world.now)
 
     def __enter__(self) -> Self:
@@ -49,6 +61,9 @@ class Progress:
         self._tasks = {
             name: self._bars.add_task(name, total=window.meters, remark="") for name in self._sets
         }
+        if self._run.world.concentrator.campaign is not None:
+            self._sets[FIRMWARE] = set()
+            self._tasks[FIRMWARE] = self._bars.add_task(FIRMWARE, total=self._run.able, remark="")
         self._seed_from_store()
         self._bars.start()
         return self
@@ -69,6 +84,11 @@ class Progress:
                 self._count("commissioned", neuron_id)
             case Visited(neuron_id=neuron_id):
                 self._count("read", neuron_id)
+            case Broadcasted():
+                self._said += 1
+                self._remark_firmware(f"{self._said} packets said to all")
+            case Upgraded(neuron_id=neuron_id, reason=""):
+                self._count(FIRMWARE, neuron_id)
             case Failed():
                 self._failures += 1
 
@@ -88,6 +108,10 @@ class Progress:
             self._count("found", neuron_id)
             if known.commissioned:
                 self._count("commissioned", neuron_id)
+
+    def _remark_firmware(self, remark: str) -> None:
+        if FIRMWARE in self._tasks:
+            self._bars.update(self._tasks[FIRMWARE], remark=remark)
 
     def _count(self, name: str, neuron_id: bytes) -> None:
         self._sets[name].add(neuron_id)

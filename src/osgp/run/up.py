@@ -114,6 +114,8 @@ class Run:
         self.window, self._store = window, store
         keys, suite = MasterKey(Secret(DEMO_MASTER)), knows(window.suite)
         profiles = equipped(neighbourhood(window.meters, window.seed, keys.omak), suite, keys)
+        self.able = len(keys.able)
+        """Meters that know OSGP-AES-128-PSK."""
         seen = [device.last_contact or 0.0 for device in store.devices()]
         now = max([time_of(memory) or window.begin, *seen])
         self.world = World(
