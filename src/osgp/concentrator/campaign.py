@@ -163,12 +163,14 @@ class Campaign:
     # --- a device's turn ---------------------------------------------------------------------
 
     def _announce(self, progress: Progress, loading: Loading) -> Exchange[Result]:
-        progress.bank = 1 - (yield from loading.banks()).active_bank
-        if (yield from loading.runs()):
+        info = yield from loading.banks()
+        progress.bank = 1 - info.active_bank
+        if self.image.runs(info):
             return Result.RUNS
-        if (yield from loading.is_complete(progress.bank)):
+        if self.image.is_complete(info.banks[progress.bank]):
             return Result.COMPLETE
-        yield from loading.announce(progress.bank)
+        if not self.image.is_loading(info.banks[progress.bank]):
+            yield from loading.erase(progress.bank)
         progress.lacking = yield from loading.lacking()
         return Result.ANNOUNCED
 

@@ -17,18 +17,17 @@ from osgp.session import Exchange, TableClient
 from osgp.session.procedures import call
 from osgp.spec import Procedure
 from osgp.spec.procedures.device import DownloadCodePacket, EraseCodeMemory, SwitchCodeBank
-from osgp.spec.tables.hardware import CodeBank, CodeBankInfo
+from osgp.spec.tables.hardware import (
+    MOST_PACKETS,
+    PROGRAM_ID_SIZE,
+    BankState,
+    CodeBank,
+    CodeBankInfo,
+)
 from osgp.wire import Dims
 
 PACKET: Final = 48
 """Bytes: what a broadcast has room for behind eight repeaters."""
-MOST_PACKETS: Final = 10_000
-"""Bits of ET17 (MEP guide, ET11)."""
-SHORTEST: Final = 8
-"""Bytes: an image begins with its program id."""
-
-_LOADING, _COMPLETE, _VERIFIED, _RUNNING = 1, 2, 3, 4
-"""States of ET17."""
 _TABLE: Final = CodeBankInfo.info.number
 _WITHOUT_BITMAP: Final = CodeBankInfo.bind(
     Dims().with_table("ET11", {"et17_verification_bitmap_size": 0})
@@ -43,9 +42,9 @@ class Image(msgspec.Struct, frozen=True):
     data: bytes
 
     def __post_init__(self) -> None:
-        if len(self.data) < SHORTEST or self.count > MOST_PACKETS:
+        if len(self.data) < PROGRAM_ID_SIZE or self.count > MOST_PACKETS:
             most = MOST_PACKETS * PACKET
-            raise LocalProtocolError(f"an image has {SHORTEST} to {most} bytes")
+            raise LocalProtocolError(f"an image has {PROGRAM_ID_SIZE} to {most} bytes")
 
     @property
     def count(self) -> int:
@@ -61,7 +60,19 @@ class Image(msgspec.Struct, frozen=True):
         data = self.data[number * PACKET : (number + 1) * PACKET]
         return DownloadCodePacket(bank, number, data)
 
-    def is_in(self, bank: CodeBank) -> bool:
+    def runs(self, info: CodeBankInfo) -> bool:
+        bank = info.banks[info.active_bank]
+        return self._is_in(bank) and bank.state == BankState.RUNNING
+
+    def is_complete(self, bank: CodeBank) -> bool:
+        return self._is_in(bank) and bank.state in (BankState.COMPLETE, BankState.VERIFIED)
+
+    def is_loading(self, bank: CodeBank) -> bool:
+        """Whether packets of this size are expected there."""
+        expected = bank.state == BankState.LOADING and bank.packet_size == PACKET
+        return self._is_in(bank) and expected
+
+    def _is_in(self, bank: CodeBank) -> bool:
         """Whether the bank was announced this image; not whether it is complete."""
         return (bank.image_length, bank.image_crc) == (len(self.data), self.crc)
 
@@ -79,22 +90,10 @@ class Loading:
         """ET17 without its bitmap."""
         return _WITHOUT_BITMAP.decode((yield from self._client.read(_TABLE, 0, _HEAD)))
 
-    def runs(self) -> Exchange[bool]:
-        info = yield from self.banks()
-        bank = info.banks[info.active_bank]
-        return self._image.is_in(bank) and bank.state == _RUNNING
-
-    def is_complete(self, bank: int) -> Exchange[bool]:
-        found = (yield from self.banks()).banks[bank]
-        return self._image.is_in(found) and found.state in (_COMPLETE, _VERIFIED)
-
-    def announce(self, bank: int) -> Exchange[None]:
-        """Empties the bank for the image, unless it is being loaded there already."""
-        found = (yield from self.banks()).banks[bank]
-        under_way = found.state == _LOADING and found.packet_size == PACKET
-        if not (self._image.is_in(found) and under_way):
-            image = self._image
-            yield from self._call(EraseCodeMemory(bank, len(image.data), PACKET, image.crc))
+    def erase(self, bank: int) -> Exchange[None]:
+        """Empties the bank for the image."""
+        image = self._image
+        yield from self._call(EraseCodeMemory(bank, len(image.data), PACKET, image.crc))
 
     def lacking(self) -> Exchange[frozenset[int]]:
         """Packets that have not come."""
@@ -108,7 +107,7 @@ class Loading:
         """Brings packets to this device alone. RemoteProtocolError if they do not make it whole."""
         for packet in sorted(packets):
             yield from self._call(self._image.packet(bank, packet))
-        if not (yield from self.is_complete(bank)):
+        if not self._image.is_complete((yield from self.banks()).banks[bank]):
             raise RemoteProtocolError("the device has all packets and says that it has not")
 
     def start(self, bank: int, keys: AesClient) -> Exchange[None]:
@@ -118,7 +117,7 @@ class Loading:
 
     def prove(self) -> Exchange[None]:
         """RemoteProtocolError if the image does not run."""
-        if not (yield from self.runs()):
+        if not self._image.runs((yield from self.banks())):
             raise RemoteProtocolError("the new image does not run")
 
     def _call(self, parameters: Procedure, dims: Dims | None = None) -> Exchange[None]:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from typing import Final
 
 import msgspec
@@ -40,11 +39,9 @@ from osgp.lon import crc16
 from osgp.meter.clockwork import Clockwork
 from osgp.meter.nvm import Nvm
 from osgp.security.firmware import ImageCheck
+from osgp.spec.tables.hardware import MOST_PACKETS, PROGRAM_ID_SIZE, BankState
 
 CELL: Final = "firmware"
-PROGRAM_ID_SIZE: Final = 8
-MOST_PACKETS: Final = 10_000
-"""Bits of ET17's bitmap (MEP guide, ET11: 1250 bytes)."""
 SETTLING: Final = 5
 """Seconds between the order to switch at once and the restart: the answer has to get out."""
 
@@ -53,17 +50,6 @@ _TAG: Final = 4
 
 StartCheck = Callable[[int], ImageCheck]
 """Begins the check of an image of so many bytes under the device's long-term key."""
-
-
-class BankState(IntEnum):
-    """As ET17 codes them."""
-
-    EMPTY = 0
-    LOADING = 1
-    COMPLETE = 2
-    VERIFIED = 3
-    RUNNING = 4
-    BAD = 5
 
 
 class Bank(msgspec.Struct, frozen=True, array_like=True):

@@ -13,14 +13,13 @@ from typing import Any, Final
 
 from osgp.meter.clockwork import ltime, weekday
 from osgp.meter.dims import ROLLOVER, SetUp, declared, filled
-from osgp.meter.firmware import MOST_PACKETS
 from osgp.meter.measuring import SOURCES, EnergyRegisters, present_value
 from osgp.meter.parts import RATED_VOLTAGE, Parts
 from osgp.meter.profile import Recorder, block_start
 from osgp.spec.declare import EXTENDED
 from osgp.spec.tables.configuration import MeterConfiguration
 from osgp.spec.tables.general import EndDeviceModeStatus, GeneralManufacturerIdentification
-from osgp.spec.tables.hardware import CodeBankInfo
+from osgp.spec.tables.hardware import MOST_PACKETS, CodeBankInfo
 from osgp.spec.tables.identity import DeviceIdentification
 from osgp.spec.tables.load_profile import DataSetStatus, LoadProfileStatus
 from osgp.spec.tables.load_profile_internal import (

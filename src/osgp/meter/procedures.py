@@ -25,7 +25,7 @@ from osgp.errors import (
     UnrecognizedProcedure,
 )
 from osgp.meter.clockwork import READINGS, ltime, moment
-from osgp.meter.firmware import SETTLING, BankState
+from osgp.meter.firmware import SETTLING
 from osgp.meter.log import NOBODY
 from osgp.meter.mbus import MBus
 from osgp.meter.parts import INVALID_PASSWORD, PLC_USER, SOFTWARE_CRC, Parts
@@ -51,6 +51,7 @@ from osgp.spec.procedures.mep import (
     RemoveMepDevice,
 )
 from osgp.spec.tables.general import ProcedureInitiate, ProcedureResponse
+from osgp.spec.tables.hardware import BankState
 from osgp.wire import NO_DIMS, Dims, Record, bind
 
 CELL: Final = "procedure"

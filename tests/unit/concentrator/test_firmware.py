@@ -10,13 +10,14 @@ import pytest
 
 from osgp.concentrator.campaign import FEW, ROUNDS, TRANSITIONS, Campaign, Result, Stage
 from osgp.concentrator.happenings import Broadcasted, Upgraded, Visited
-from osgp.concentrator.image import MOST_PACKETS, PACKET
+from osgp.concentrator.image import PACKET
 from osgp.concentrator.plan import Plan
 from osgp.errors import LocalProtocolError
 from osgp.lon import Lpdu
 from osgp.meter import VirtualMeter
 from osgp.security.aes_client import AesClient
 from osgp.spec import tables
+from osgp.spec.tables.hardware import MOST_PACKETS
 from osgp.topology import Life
 from tests.support.street import Fate, Street, neuron, row
 from tests.support.suites import AES, DAY, HOUR, after_a_cut

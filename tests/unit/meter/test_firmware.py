@@ -10,7 +10,7 @@ import pytest
 from osgp.errors import InvalidParameter, NoAuthorization, ProcedureConflict
 from osgp.lon import crc16
 from osgp.meter import MemoryNvm
-from osgp.meter.firmware import SETTLING, BankState, Firmware
+from osgp.meter.firmware import SETTLING, Firmware
 from osgp.meter.measuring import Kind, Spell
 from osgp.meter.nvm import PowerCut
 from osgp.security.aes_client import AesClient, DomainWish
@@ -18,6 +18,7 @@ from osgp.security.broadcast import BroadcastSender, DomainKey
 from osgp.security.firmware import image_mac
 from osgp.spec import procedures
 from osgp.spec.services import REQUESTS, Command, FullWriteRequest
+from osgp.spec.tables.hardware import BankState
 
 from .bench import DOMAIN, HOUR, START, Asker, meter, profile, request
 from .test_security import UTILITY, aes_meter, alarms, events, secured, shout, speak, work

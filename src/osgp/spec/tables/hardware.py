@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from osgp.spec.access import EVERY, MEP, MEP_WRITE
 from osgp.spec.declare import Table
 from osgp.spec.firmware import since
@@ -51,14 +53,23 @@ HARDWARE_OPTIONS = {
 }
 """Pulse inputs not in 4.x; 7 from 4.30; 22 modules; 23 from 4.0."""
 
-BANK_STATES = {
-    0: "empty",
-    1: "loading",
-    2: "complete",
-    3: "verified",
-    4: "running",
-    5: "bad",
-}
+MOST_PACKETS = 10_000
+"""Bits of ET17's bitmap (MEP guide, ET11: 1250 bytes)."""
+PROGRAM_ID_SIZE = 8
+
+
+class BankState(IntEnum):
+    """State of an image in ET17."""
+
+    EMPTY = 0
+    LOADING = 1
+    COMPLETE = 2
+    VERIFIED = 3
+    RUNNING = 4
+    BAD = 5
+
+
+BANK_STATES = {int(state): state.name.lower() for state in BankState}
 BOARDS = {
     0: "none",
     1: "wireless",
@@ -94,7 +105,7 @@ class CodeBank(Record):
     """One firmware image."""
 
     state = uint8("state of the image", enum=BANK_STATES)
-    program_id = octets(8, "program id of the image")
+    program_id = octets(PROGRAM_ID_SIZE, "program id of the image")
     image_length = uint32("the image", unit="bytes")
     image_crc = uint16("CRC of the image")
     packet_size = uint16("a packet", unit="bytes")
