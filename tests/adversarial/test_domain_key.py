@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from osgp.concentrator.happenings import Broadcasted, Failed, Visited
-from osgp.concentrator.plan import Plan, Suite
+from osgp.concentrator.happenings import Broadcasted, Failed
 from osgp.errors import StoreError
-from osgp.security.aes_device import AesServer
 from osgp.security.broadcast import BroadcastReceiver
 from osgp.security.domain import GRACE_DAYS
-from osgp.spec import tables
-from osgp.spec.services import REQUESTS, Command, FullReadRequest
+from tests.support.domain import DAY, HOUR, READ, all_read, receiver, taken_in
 from tests.support.street import MemoryVault, Street, neuron
-
-HOUR, DAY = 3600.0, 86_400.0
-PLAN = Plan(visit_every=6 * HOUR, ranges=1, suite=Suite.AES)
-READ = REQUESTS[Command.FULL_READ].encode(
-    FullReadRequest(Command.FULL_READ, tables["BT00"].info.number)
-)
-
-
-def server(street: Street, number: int) -> AesServer:
-    found = street.meters[number]._security._aes
-    assert found is not None
-    return found
-
-
-def ears(street: Street, number: int) -> BroadcastReceiver:
-    return server(street, number)._broadcasts
-
-
-def visited(street: Street, times: int) -> Callable[[], bool]:
-    def each_was() -> bool:
-        seen = [visit.neuron_id for visit in street.told(Visited)]
-        return all(seen.count(neuron(n)) >= times for n in range(len(street.meters)))
-
-    return each_was
-
-
-def taken_in(meters: int) -> Street:
-    street = Street(meters, PLAN, None, aes=range(meters))
-    street.run(12 * HOUR, visited(street, 1))
-    assert visited(street, 1)()
-    return street
 
 
 def say(street: Street) -> None:
@@ -58,13 +22,13 @@ def test_who_is_removed_during_a_renewal_does_not_take_the_next_key_with_him() -
     street = taken_in(3)
     domain = street.concentrator.suites.domain
     domain.renew()
-    street.run(6 * HOUR, lambda: ears(street, 0).generation == 2)
-    thief = ears(street, 0)
+    street.run(6 * HOUR, lambda: receiver(street, 0).generation == 2)
+    thief = receiver(street, 0)
     assert (thief.generation, domain.renewing) == (2, True)
     street.concentrator.decommission(neuron(0))
     street.run(2 * DAY)
     say(street)
-    assert [ears(street, number).base for number in (1, 2)] == [1, 1]
+    assert [receiver(street, number).base for number in (1, 2)] == [1, 1]
     assert thief.base == 0
     assert domain.generation > thief.generation
 
@@ -75,7 +39,7 @@ def test_a_renewal_that_was_asked_for_outlives_the_power() -> None:
     street.restart()
     assert street.concentrator.suites.domain.renewing
     street.run(DAY)
-    assert [ears(street, number).generation for number in range(2)] == [2, 2]
+    assert [receiver(street, number).generation for number in range(2)] == [2, 2]
     assert street.concentrator.suites.domain.generation == 2
 
 
@@ -83,13 +47,13 @@ def test_a_concentrator_that_lost_its_vault_is_heard_by_the_same_devices() -> No
     """They have his former domain's key, and the utility's key of version 1."""
     street = taken_in(2)
     say(street)
-    former = ears(street, 0)._held[0].key
+    former = receiver(street, 0)._held[0].key
     street.vault = MemoryVault()
     street.restart()
-    street.run(2 * DAY, visited(street, 3))
+    street.run(2 * DAY, all_read(street, 3))
     say(street)
     for number in range(2):
-        (held,) = ears(street, number)._held
+        (held,) = receiver(street, number)._held
         assert held.key.domain != former.domain
         assert held.base > 0
 
@@ -98,7 +62,7 @@ def test_one_device_that_takes_no_key_does_not_hold_up_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     street = taken_in(2)
-    stubborn, install = ears(street, 1), BroadcastReceiver.install
+    stubborn, install = receiver(street, 1), BroadcastReceiver.install
     monkeypatch.setattr(
         BroadcastReceiver,
         "install",
@@ -111,7 +75,7 @@ def test_one_device_that_takes_no_key_does_not_hold_up_the_others(
     street.run(2 * DAY)
     assert (domain.generation, domain.renewing) == (2, False)
     say(street)
-    assert (ears(street, 0).generation, ears(street, 0).base) == (2, 1)
+    assert (receiver(street, 0).generation, receiver(street, 0).base) == (2, 1)
     assert street.told(Failed) == []
 
 

@@ -4,11 +4,6 @@ concentrators."""
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -29,6 +24,7 @@ from osgp.security.profile import Mode
 from osgp.security.secret import Secret
 from osgp.spec import tables
 from osgp.topology import Life
+from tests.support.kills import assert_stored_once, killed
 from tests.support.scene import HOUR, scene
 
 SMALL = ("up", "--once", "--json", "--days", "0.25", "--seed", "7")
@@ -142,26 +138,13 @@ def test_no_key_lies_in_clear_anywhere(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_killed_run_is_finished_by_the_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "osgp.cli.main", *SMALL, "--meters", "12", "--suite", "aes"]
-    process = subprocess.Popen(
-        [*command, "--store", url(tmp_path), "--days", "1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ,
-    )
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline and _read(tmp_path) < 6:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    options = ("--meters", "12", "--suite", "aes", "--store", url(tmp_path), "--days", "1")
+    killed([*SMALL, *options], lambda: _read(tmp_path) >= 6)
     summary = up(tmp_path, capsys)
     assert summary["read"] == 12
     assert summary["intervals_missing"] == 0
     assert summary["suites"] == {"oma": 0, "aes": 12}
-    with open_store(url(tmp_path)) as store:
-        ends = [(row.device, row.interval.end) for row in store.intervals()]
-        assert len(ends) == len(set(ends))
-        assert not store.conflicts
+    assert_stored_once(url(tmp_path))
 
 
 def _read(tmp_path: Path) -> int:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +13,7 @@ from osgp.cli.main import run
 from osgp.concentrator.sink import Device
 from osgp.headend.store import open_store
 from osgp.topology import Life
+from tests.support.kills import assert_stored_once, killed
 
 KEYS = {
     "meters",
@@ -149,27 +145,12 @@ def test_a_killed_run_is_finished_by_the_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`kill -9` somewhere in the middle; the window is completed, nothing is stored twice."""
-    command = [sys.executable, "-m", "osgp.cli.main", *SMALL, "--meters", "12"]
-    process = subprocess.Popen(
-        [*command, "--store", url(tmp_path), "--days", "1"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ,
-    )
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if _devices(tmp_path) >= 6:
-            break
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    options = ("--meters", "12", "--store", url(tmp_path), "--days", "1")
+    killed([*SMALL, *options], lambda: _devices(tmp_path) >= 6)
     summary = up(capsys, url(tmp_path))
     assert summary["discovered"] == summary["read"] == 12
     assert summary["intervals_missing"] == 0
-    with open_store(url(tmp_path)) as store:
-        ends = [(row.device, row.interval.end) for row in store.intervals()]
-        assert len(ends) == len(set(ends))
-        assert not store.conflicts
+    assert_stored_once(url(tmp_path))
 
 
 def _devices(tmp_path: Path) -> int:

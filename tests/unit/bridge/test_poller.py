@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -25,9 +24,17 @@ from osgp.run.bridge.sample import Sample
 from osgp.run.reading.alerts import MEANINGS
 from osgp.run.reading.device import Access, open_device
 from osgp.run.serve import ServeOptions, open_serving
-from osgp.run.serving.profiles import load_profile
-from osgp.security.keys import Purpose, read_key
-from tests.unit.reading.bench import MK, NOON, images_of, imagined, run, served, virtual
+from tests.unit.reading.bench import (
+    MK,
+    NOON,
+    calm,
+    images_of,
+    imagined,
+    key_of,
+    run,
+    served,
+    virtual,
+)
 from tests.unit.reading.test_alerts import register
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -174,12 +181,10 @@ def test_what_was_read_grows_stale(tmp_path: Path) -> None:
 
 def test_an_alert_is_logged(tmp_path: Path) -> None:
     async def work() -> None:
-        found = load_profile("demo")
-        calm = msgspec.structs.replace(found.meter, feeder=None)
-        meter = msgspec.structs.replace(found, meter=calm, history=3600.0)
+        meter = calm()
         serving = await open_serving(meter, ServeOptions(mep="tcp://127.0.0.1:0"))
         place, key = serving.addresses["mep"], meter.keys["MAK"].reveal().hex()
-        access = Access(mep=place, key=read_key(f"hex:{key}", Purpose.MEP))
+        access = Access(mep=place, key=key_of(meter, "MAK"))
         async with open_device(access) as device:
             await device.run(register)
         made, _ = poller(tmp_path, place, f"hex:{key}", optical=None, mep=place, clock=time.time)

@@ -155,11 +155,11 @@ def test_a_source_of_keys_that_is_away_is_no_reason_for_the_old_suite() -> None:
         raise TransportError("the key service does not answer")
 
     street = Street(1, AES, aes={0})
-    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]
+    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]  # the test's own in its place
     street.run(2 * HOUR)
     assert street.told(Commissioned) == []
     assert asked(street, *OLD_CODES) == []
-    street.keys.long_term = source  # type: ignore[method-assign]
+    street.keys.long_term = source  # type: ignore[method-assign]  # the test's own in its place
     street.run(2 * DAY, visits(street, 1))
     assert settled(street)
 
@@ -198,13 +198,13 @@ def test_a_bound_device_whose_key_is_away_is_not_asked_at_all() -> None:
     street.run(HOUR, visits(street, 1))
     record = kept_of(street.vault.records[neuron(0)])
     street.vault.records[neuron(0)] = msgspec.msgpack.encode(erased(record))
-    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]
+    source, street.keys.long_term = street.keys.long_term, away  # type: ignore[method-assign]  # the test's own in its place
     begun = len(street.log)
     street.restart()
     street.run(DAY)
     assert len(street.told(Visited)) == 1
     assert asked(street, *OLD_CODES, Code.UNICAST, Code.HANDSHAKE, begin=begun) == []
-    street.keys.long_term = source  # type: ignore[method-assign]
+    street.keys.long_term = source  # type: ignore[method-assign]  # the test's own in its place
     street.run(DAY, visits(street, 2))
     assert settled(street)
 

@@ -64,7 +64,7 @@ def test_a_power_cut_of_the_concentrator_leads_forward(plan: Plan) -> None:
     assert steps >= 6
     for at in range(steps):
         street = cut_concentrator(plan, at)
-        street.run(14 * HOUR, lambda: settled(street))  # noqa: B023
+        street.run(14 * HOUR, lambda: settled(street))  # noqa: B023  # called before the next one
         assert settled(street), f"cut at {at}"
 
 
@@ -93,7 +93,7 @@ def test_a_power_cut_of_the_device_leads_forward(plan: Plan) -> None:
         street = cut_device(plan, at, unsynchronised=at % 2 == 0)
         if street is None:
             break
-        street.run(14 * HOUR, lambda: settled(street))  # noqa: B023
+        street.run(14 * HOUR, lambda: settled(street))  # noqa: B023  # called before the next one
         assert settled(street), f"cut at {at}"
     assert at > 20
 
@@ -105,7 +105,7 @@ def test_a_device_that_is_removed_leaves_no_key_behind() -> None:
     street = Street(1, AES, aes={0})
     street.run(HOUR, visits(street, 1))
     state = state_of(kept_of(street.vault.records[neuron(0)]))
-    secrets = [state.long_term.key, state.channel.unicast, state.channel.wrap]  # type: ignore[union-attr]
+    secrets = [state.long_term.key, state.channel.unicast, state.channel.wrap]  # type: ignore[union-attr]  # there is a channel
     assert all(secret in street.vault.records[neuron(0)] for secret in secrets)
     street.concentrator.decommission(neuron(0))
     street.run(HOUR)
@@ -176,7 +176,7 @@ def test_no_power_cut_leaves_a_device_open() -> None:
             street.run(2 * HOUR, visits(street, 2))
         except PowerCut:
             street.restart()
-            street.run(14 * HOUR, lambda: settled(street))  # noqa: B023
+            street.run(14 * HOUR, lambda: settled(street))  # noqa: B023  # called before the next one
             assert settled(street), f"cut at {at}"
         else:
             break

@@ -44,7 +44,7 @@ def test_a_device_is_taken_in_without_a_word_in_the_old_suite() -> None:
     assert street.told(Failed) == []
     assert len(street.told(Visited)) == 4
     for meter_ in street.meters:
-        state = meter_._security._aes._state  # type: ignore[union-attr]
+        state = meter_._security._aes._state  # type: ignore[union-attr]  # the meter knows AES
         assert (state.long_term.version, state.next_long_term) == (1, None)
         assert state.long_term.key == psk(meter_.profile.neuron_id[5], 1).reveal()
 
@@ -139,7 +139,7 @@ def test_a_long_term_key_is_changed() -> None:
     with pytest.raises(LocalProtocolError):
         street.concentrator.rekey(neuron(0))
     street.run(7 * HOUR, visits(street, 2))
-    assert street.meters[0]._security._aes._state.long_term.version == 2  # type: ignore[union-attr]
+    assert street.meters[0]._security._aes._state.long_term.version == 2  # type: ignore[union-attr]  # the meter knows AES
     assert state_of(kept_of(street.vault.records[neuron(0)])).long_term.version == 2
 
 
@@ -177,12 +177,12 @@ def test_another_key_is_not_guessed_for_ever() -> None:
     limits = Limits(lockout_threshold=3, lockout_minutes=30)
     street = Street(1, AES, aes={0}, limits=limits)
     right = street.keys.long_term
-    street.keys.long_term = lambda neuron_id, version: psk(77, version)  # type: ignore[method-assign]
+    street.keys.long_term = lambda neuron_id, version: psk(77, version)  # type: ignore[method-assign]  # the test's own in its place
     street.run(DAY)
     assert street.told(Visited) == []
     assert 3 <= challenges(street) <= 3 * AES.handshakes_a_day
     assert len(street.told(Failed)) < 40
-    street.keys.long_term = right  # type: ignore[method-assign]
+    street.keys.long_term = right  # type: ignore[method-assign]  # the test's own in its place
     street.vault.records.clear()
     street.restart()
     street.run(3 * HOUR, visits(street, 1))

@@ -43,6 +43,19 @@ def profile(days: float = 3.0) -> ServedProfile:
     return msgspec.structs.replace(load_profile("demo"), history=days * DAY)
 
 
+def calm(name: str = "demo") -> ServedProfile:
+    """A meter whose supply never fails, with an hour behind it."""
+    found = load_profile(name)
+    meter = msgspec.structs.replace(found.meter, feeder=None)
+    return msgspec.structs.replace(found, meter=meter, history=3600.0)
+
+
+def key_of(served: ServedProfile, name: str) -> ReadKey:
+    """One of a served meter's keys."""
+    purpose = Purpose.MEP if name in ("MAK", "MBK") else Purpose.OPTICAL
+    return read_key("hex:" + served.keys[name].reveal().hex(), purpose)
+
+
 class Counted:
     """Tables that note what is read and written."""
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from osgp.errors import InsufficientSecurityClearance
 from osgp.run.reading.alerts import MEANINGS, Alerts, AlertWatch
 from osgp.run.reading.device import Access, Device, open_device
 from osgp.run.serve import ServeOptions, open_serving
-from osgp.run.serving.profiles import load_profile
-from osgp.security.keys import Purpose, read_key
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
 from osgp.spec import tables
+from tests.unit.reading.bench import calm, key_of
 
 from .bench import run
 
@@ -34,11 +31,9 @@ def unwatch(reader: DeviceReader) -> Exchange[None]:
 
 def test_an_alert_of_a_served_meter_is_told_once() -> None:
     async def work() -> None:
-        found = load_profile("demo")
-        calm = msgspec.structs.replace(found.meter, feeder=None)
-        served = msgspec.structs.replace(found, meter=calm, history=3600.0)
+        served = calm()
         serving = await open_serving(served, ServeOptions(mep="tcp://127.0.0.1:0"))
-        key = read_key("hex:" + served.keys["MAK"].reveal().hex(), Purpose.MEP)
+        key = key_of(served, "MAK")
         said: list[str] = []
         watch = AlertWatch(said.append)
         async with open_device(Access(mep=serving.addresses["mep"], key=key)) as device:

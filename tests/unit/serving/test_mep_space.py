@@ -32,17 +32,17 @@ from osgp.session.reader import DeviceReader
 from osgp.spec import tables
 from osgp.spec.procedures.clock import ChangeSystemClockByDelta
 from tests.unit.ports.cable import Cable
-from tests.unit.reading.bench import run
+from tests.unit.reading.bench import calm, run
 
 NOON = 1_767_960_000.0
 ET50, ET59, ET85 = (tables[name].info.number for name in ("ET50", "ET59", "ET85"))
 
 
 def profile(ports: int = 2, **meter: Any) -> ServedProfile:
-    found = load_profile("demo")
+    found = calm()
     set_up = msgspec.structs.replace(found.meter.set_up, mep_ports=ports)
-    replaced = msgspec.structs.replace(found.meter, feeder=None, set_up=set_up, **meter)
-    return msgspec.structs.replace(found, meter=replaced, history=3600.0)
+    replaced = msgspec.structs.replace(found.meter, set_up=set_up, **meter)
+    return msgspec.structs.replace(found, meter=replaced)
 
 
 def meter_of(served: ServedProfile, nvm: Any = None) -> ServedMeter:

@@ -6,40 +6,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import pytest
 
 from osgp.errors import TransportError
 from osgp.run.reading.device import Access, open_device
 from osgp.run.serve import ServeOptions, open_serving
-from osgp.run.serving.profiles import ServedProfile, load_profile
-from osgp.security.keys import Purpose, ReadKey, read_key
-from tests.unit.reading.bench import run
+from tests.unit.reading.bench import calm, key_of, run
 
 HERE = "tcp://127.0.0.1:0"
-
-
-def older() -> ServedProfile:
-    found = load_profile("flat")
-    calm = msgspec.structs.replace(found.meter, feeder=None)
-    return msgspec.structs.replace(found, meter=calm, history=3600.0)
-
-
-def key(served: ServedProfile, name: str) -> ReadKey:
-    purpose = Purpose.MEP if name.startswith("M") else Purpose.OPTICAL
-    return read_key("hex:" + served.keys[name].reveal().hex(), purpose)
 
 
 @asynccontextmanager
 async def both() -> AsyncIterator[tuple[Access, Access]]:
     """How to reach the optical and the MEP port of one meter."""
-    served = older()
+    served = calm("flat")
     serving = await open_serving(served, ServeOptions(optical=HERE, mep=HERE))
     try:
         where = serving.addresses
         yield (
-            Access(optical=where["optical"], key=key(served, "RK")),
-            Access(mep=where["mep"], key=key(served, "MBK")),
+            Access(optical=where["optical"], key=key_of(served, "RK")),
+            Access(mep=where["mep"], key=key_of(served, "MBK")),
         )
     finally:
         await serving.close()

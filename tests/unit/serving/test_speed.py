@@ -8,12 +8,10 @@ import pytest
 from osgp.errors import TransportError
 from osgp.run.reading.device import Access, open_device
 from osgp.run.serve import ServeOptions, open_serving
-from osgp.run.serving.profiles import load_profile
-from osgp.security.keys import Purpose, read_key
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
 from osgp.spec import tables
-from tests.unit.reading.bench import run
+from tests.unit.reading.bench import calm, key_of, run
 
 CODE_19200 = b"\x08"
 
@@ -32,11 +30,9 @@ def test_the_other_end_has_to_follow() -> None:
     pytest.importorskip("serialx")
 
     async def work() -> None:
-        found = load_profile("demo")
-        calm = msgspec.structs.replace(found.meter, feeder=None)
-        served = msgspec.structs.replace(found, meter=calm, history=3600.0)
+        served = calm()
         serving = await open_serving(served, ServeOptions(mep="pty"))
-        key = read_key("hex:" + served.keys["MAK"].reveal().hex(), Purpose.MEP)
+        key = key_of(served, "MAK")
         slow = Access(mep=serving.addresses["mep"], key=key)
         fast = msgspec.structs.replace(slow, speed=19200)
         try:
