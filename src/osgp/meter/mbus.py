@@ -176,9 +176,9 @@ class MBus:
             )
         self._keep()
 
-    def configure(self, table: str, offset: int, data: bytes) -> None:
-        """Write into a configured table. Raises DecodeError for bytes that say nothing."""
-        self.settings.write(table, offset, data)
+    def configure(self, table: str, image: bytes) -> None:
+        """Replace a configured table. Raises DecodeError for bytes that say nothing."""
+        self.settings.write(table, image)
         self._keep()
 
     # --- MEP clients, which have the slots from `M_BUS_DEVICES` on ------------------------------

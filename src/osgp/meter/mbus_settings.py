@@ -38,12 +38,10 @@ class DeviceSettings:
         """The table as a record."""
         return CONFIGURED[table].bind(self._dims).decode(self.image(table))
 
-    def write(self, table: str, offset: int, data: bytes) -> None:
+    def write(self, table: str, image: bytes) -> None:
         """Raises DecodeError for bytes that say nothing."""
-        image = self.image(table)
-        changed = image[:offset] + data + image[offset + len(data) :]
-        CONFIGURED[table].bind(self._dims).decode(changed)
-        self._nvm.put(_cell(table), changed)
+        CONFIGURED[table].bind(self._dims).decode(image)
+        self._nvm.put(_cell(table), image)
 
     def watch_valves(self, slots: Sequence[int]) -> None:
         """Has ET58 show the valves of these devices: a new data type in ET57, named in ET34."""
@@ -58,7 +56,7 @@ class DeviceSettings:
             ("ET57", types.with_(entries=(first, *types.entries[1:]))),
             ("ET34", more.with_(devices=tuple(devices))),
         ):
-            self.write(name, 0, CONFIGURED[name].bind(self._dims).encode(table))
+            self.write(name, CONFIGURED[name].bind(self._dims).encode(table))
 
 
 def _cell(table: str) -> str:

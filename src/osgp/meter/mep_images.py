@@ -46,6 +46,7 @@ MEP_IMAGES: Final[dict[int, Image]] = {
 """By number; what there is of them depends on ports and firmware."""
 
 
+@lru_cache(maxsize=64)
 def mep_tables(set_up: SetUp) -> frozenset[int]:
     """Tables that can be read because of MEP ports."""
     if not set_up.mep_ports:

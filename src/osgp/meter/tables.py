@@ -178,10 +178,7 @@ class MeterTables:
     def _whole(self, table: type[T], offset: int | None, data: bytes, now: float) -> T:
         """The table's record after a write. Raises DecodeError, OperationNotPossible."""
         image = self.image(table.info.number, now)[:]
-        start = offset or 0
-        if start + len(data) > len(image) or (offset is None and len(data) != len(image)):
-            raise OperationNotPossible(f"{table.info.name} has {len(image)} bytes")
-        changed = image[:start] + data + image[start + len(data) :]
+        changed = _changed(table.info.name, image, offset, data)
         return table.bind(self._parts.dims).decode(changed)
 
     def _record(self, table: type[T], now: float) -> T:
@@ -221,23 +218,28 @@ class MeterTables:
     ) -> None:
         bus = self._parts.m_bus
         assert bus is not None
-        size, start = len(bus.settings.image(name)), offset or 0
-        if start + len(data) > size or (offset is None and len(data) != size):
-            raise OperationNotPossible(f"{name} has {size} bytes")
+        changed = _changed(name, bus.settings.image(name), offset, data)
         if name == "ET13" and self._parts.mep is not None:
-            image = bus.settings.image(name)
-            self._parts.mep.check_speeds(image[:start] + data + image[start + len(data) :])
-        bus.configure(name, start, data)
+            self._parts.mep.check_speeds(changed)
+        bus.configure(name, changed)
 
     def _write_mep(self, number: int, offset: int | None, data: bytes, writing: Writing) -> None:
         clients = self._parts.mep
         assert clients is not None
-        image, start = MEP_IMAGES[number](self._parts), offset or 0
-        if start + len(data) > len(image) or (offset is None and len(data) != len(image)):
-            raise OperationNotPossible(f"{table_name(number)} has {len(image)} bytes")
-        changed = image[:start] + data + image[start + len(data) :]
+        changed = _changed(table_name(number), MEP_IMAGES[number](self._parts), offset, data)
         tables[number].bind(self._parts.dims).decode(changed)
         clients.write(number, changed, writing.now)
+
+
+def _changed(name: str, image: bytes, offset: int | None, data: bytes) -> bytes:
+    """A table's image with `data` written at `offset`, or in its place (None).
+
+    Raises OperationNotPossible for data that do not fit.
+    """
+    start = offset or 0
+    if start + len(data) > len(image) or (offset is None and len(data) != len(image)):
+        raise OperationNotPossible(f"{name} has {len(image)} bytes")
+    return image[:start] + data + image[start + len(data) :]
 
 
 def data_set_tables(set_up: SetUp) -> range:

@@ -11,11 +11,8 @@ from typing import Final
 
 from osgp.session import Exchange
 from osgp.session.reader import DeviceReader
-from osgp.spec.tables.mbus import MepClientConfig
+from osgp.spec.tables.mbus import M_BUS_DEVICES, MepClientConfig
 from osgp.wire import bind
-
-FIRST_CLIENT: Final = 4
-"""Entries of M-Bus devices, in front of those of MEP clients."""
 
 FLAGS: Final = (
     "scheduled_read_request_alert",
@@ -33,7 +30,7 @@ def alert_flags(reader: DeviceReader, port: int = 1) -> Exchange[frozenset[str]]
     if not (yield from reader.has("ET13")):
         return frozenset()
     yield from reader.layout("ET13")
-    entry = FIRST_CLIENT + port - 1
+    entry = M_BUS_DEVICES + port - 1
     if entry >= reader.dims["ET11"].number_of_devices:
         return frozenset()
     details = yield from reader.part("ET13", f"devices[{entry}].details")

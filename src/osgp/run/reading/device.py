@@ -110,12 +110,13 @@ class Device:
         driver: CallingDriver,
         session: _Session,
         access: Access,
+        alerts: Alerts,
         log: FrameLog | None = None,
     ) -> None:
         self.reader = DeviceReader(session.tables, on_image=self._image)
         self.on_bytes: OnBytes = lambda table, count: None
         self.on_size: Callable[[int], None] = lambda total: None
-        self.alerts = Alerts()
+        self.alerts = alerts
         self._driver, self._session, self._access = driver, session, access
         self._cache = None if access.cache is None else DimensionCache(access.cache)
         self._interface: Interface | None = None
@@ -250,8 +251,7 @@ async def open_device(access: Access) -> AsyncIterator[Device]:
     driver, session = _composed(access, log, alerts)
     try:
         await connect(driver, access.place, access.speed)
-        device = Device(driver, session, access, log)
-        device.alerts = alerts
+        device = Device(driver, session, access, alerts, log)
         try:
             await device.open()
             yield device
