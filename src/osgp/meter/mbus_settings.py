@@ -25,6 +25,7 @@ class DeviceSettings:
 
     def __init__(self, nvm: Nvm, dims: Dims) -> None:
         self._nvm, self._dims = nvm, dims
+        self._records: dict[str, Any] = {}
 
     def image(self, table: str) -> bytes:
         """The table as it was written, keys and all."""
@@ -35,12 +36,14 @@ class DeviceSettings:
         return declaration.bind(self._dims).encode(declared(declaration, self._dims))
 
     def record(self, table: str) -> Any:
-        """The table as a record."""
-        return CONFIGURED[table].bind(self._dims).decode(self.image(table))
+        """The table as a record; it is asked for with every frame and at every turn."""
+        if table not in self._records:
+            self._records[table] = self._decoded(table, self.image(table))
+        return self._records[table]
 
     def write(self, table: str, image: bytes) -> None:
         """Raises DecodeError for bytes that say nothing."""
-        CONFIGURED[table].bind(self._dims).decode(image)
+        self._records[table] = self._decoded(table, image)
         self._nvm.put(_cell(table), image)
 
     def watch_valves(self, slots: Sequence[int]) -> None:
@@ -57,6 +60,9 @@ class DeviceSettings:
             ("ET34", more.with_(devices=tuple(devices))),
         ):
             self.write(name, CONFIGURED[name].bind(self._dims).encode(table))
+
+    def _decoded(self, table: str, image: bytes) -> Any:
+        return CONFIGURED[table].bind(self._dims).decode(image)
 
 
 def _cell(table: str) -> str:
